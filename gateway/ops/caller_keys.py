@@ -1,16 +1,13 @@
 """`CallerKeys`: finds the key of a caller by what an operator writes, such as `user:42`."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.ops.ops_errors import InvalidChange, InvalidField
-from gateway.ratelimit.partition import describe, make_partition
+from gateway.ratelimit.partition import ParsedKey, describe, parse_key
 from gateway.ratelimit.policy import Policy
 
-_ADDRESS = "address"
 _OF_CLIENTS = frozenset({"service", "client"})
-_HASHED = re.compile(r"[a-z]+:[0-9a-f]{32}")
 
 
 class FoundKey(NamedTuple):
@@ -34,29 +31,30 @@ class CallerKeys:
     def find(self, policy: Policy, key: str, issuer: str | None, *, field: str = "key") -> FoundKey:
         """Find the key that counts a caller under a policy.
 
-        A key as the ops API shows it is taken as it is.
+        A key as the ops API shows it, such as `user:#9f2c...`, needs no issuer.
 
         Raises:
             InvalidChange: names `field`: it is no key, or the issuer is missing or unknown.
         """
-        kind, _, value = key.partition(":")
-        if not value:
+        if not key.partition(":")[2]:
             message = "must be a kind and a value, such as user:42 or address:192.0.2.7"
             raise InvalidChange([InvalidField(field, message)])
-        if _HASHED.fullmatch(key):
-            return FoundKey(key, describe(key))
-        chosen = "" if kind == _ADDRESS else self._choose_issuer(kind, issuer, field)
         try:
-            return FoundKey(make_partition(policy, key, chosen), key)
+            parsed = parse_key(policy, key)
+            if parsed.needs_issuer:
+                chosen = self._choose_issuer(parsed, issuer, field)
+                return FoundKey(parsed.make_partition(chosen), key)
+            partition = parsed.make_partition("")
         except ValueError as error:
             raise InvalidChange([InvalidField(field, str(error))]) from error
+        return FoundKey(partition, describe(partition))
 
-    def _choose_issuer(self, kind: str, issuer: str | None, field: str) -> str:
-        known = self._of_clients if kind in _OF_CLIENTS else self._providers
+    def _choose_issuer(self, key: ParsedKey, issuer: str | None, field: str) -> str:
+        known = self._of_clients if key.kind in _OF_CLIENTS else self._providers
         if issuer is None and len(known) == 1:
             return known[0]
         if issuer in known:
             return str(issuer)
-        problem = "must be set" if issuer is None else "is none of the settings"
+        problem = "must be set" if issuer is None else "is not an issuer of the settings"
         name = "issuer" if field == "key" else f"{field}.issuer"
         raise InvalidChange([InvalidField(name, f"{problem}: one of {', '.join(known)}")])

@@ -12,8 +12,6 @@ from gateway.ops.models import Process
 from gateway.ops.process_channel import Counts, Heartbeat, RecordedSpan
 from gateway.ops.traffic import Recordings, Traffic, UsageReply
 from gateway.ratelimit.partition import describe
-from gateway.ratelimit.recording.import_file import InvalidRecording, import_recordings
-from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.usage.usage import UsageReport, merge_reports
 
 _USAGE_SECONDS = 1.0
@@ -35,7 +33,7 @@ class GatheredTraffic(Traffic):
         self._heard = heard
         self._names: dict[str, str] = {}
         self._gathering = asyncio.Lock()
-        self._recordings = Recordings([])
+        self._recordings = Recordings({})
         self._gathered_at = -_CACHE_SECONDS
 
     async def report_usage(self, policy: str, seconds: int) -> UsageReport:
@@ -109,10 +107,4 @@ class GatheredTraffic(Traffic):
 
     async def _gather(self) -> Recordings:
         replies = await self._ask(Wish("recording"), _RECORDING_SECONDS)
-        found, missing = list[Recording](), list(replies.missing)
-        for name, reply in replies.received.items():
-            try:
-                found += await asyncio.to_thread(import_recordings, reply)
-            except InvalidRecording:
-                missing.append(name)
-        return Recordings(found, sorted(missing))
+        return Recordings(replies.received, sorted(replies.missing))

@@ -8,25 +8,30 @@ from datetime import UTC, datetime
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
 from gateway.ops.ops_errors import SimulationRefused
+from gateway.ops.simulation_process import run_in_child
 from gateway.ops.traffic import Recordings, Traffic
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.simulation.effect import Coverage, Effect, KeyEffect
-from gateway.ratelimit.simulation.reproduction import CannotReproduce, CannotSimulate
-from gateway.ratelimit.simulation.simulate import simulate
+from gateway.ratelimit.simulation.reproduction import CannotSimulate
+from gateway.ratelimit.simulation.task import MAX_KEYS, SimulationOutcome, SimulationTask
 
-MAX_KEYS = 20
+MAX_WAITING = 8
+"""How many simulations may be asked for at a time, including the one that runs."""
 
 
 class Simulations:
-    """Simulates proposals against what the processes have recorded."""
+    """Simulates proposals against what the processes have recorded, one after the other.
+
+    A request for a policy replaces an earlier one for it that has no result yet.
+    """
 
     def __init__(self, store: LimitStore, traffic: Traffic) -> None:
         self._store = store
         self._traffic = traffic
-        # One after the other: each holds the event loop for a millisecond at a time.
         self._running = asyncio.Lock()
+        self._latest = dict[str, asyncio.Task[SimulationResult]]()
 
     async def simulate(self, name: str, proposal: Proposal) -> SimulationResult:
         """Replay the recorded requests with the policy that a PUT of the same fields would make.
@@ -36,25 +41,49 @@ class Simulations:
             InvalidChange: the proposal does not fit the policy.
             SimulationRefused: names the reason.
         """
+        earlier = self._latest.get(name)
+        if earlier is None and len(self._latest) >= MAX_WAITING:
+            raise SimulationRefused(f"{MAX_WAITING} simulations of other policies are under way")
+        task = self._latest[name] = asyncio.create_task(self._simulate(name, proposal))
+        if earlier is not None:
+            earlier.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if task is self._latest.get(name):
+                raise  # the request itself has ended
+            raise SimulationRefused(
+                "a later request for the policy has replaced this one"
+            ) from None
+        finally:
+            if task is self._latest.get(name):
+                del self._latest[name]
+
+    async def _simulate(self, name: str, proposal: Proposal) -> SimulationResult:
         view = self._store.find(name)
         # In a thread: a proposal with many overrides takes tens of milliseconds.
         proposed = await asyncio.to_thread(self._prepare, view, proposal)
         recordings = await self._traffic.gather_recordings()
+        task = SimulationTask(recordings.files, {name: proposed})
         try:
             async with self._running:
-                found = await simulate(recordings.found, {name: proposed})
-        except (CannotReproduce, CannotSimulate) as error:
-            raise SimulationRefused(_explain(str(error), recordings)) from error
+                outcome = await run_in_child(task)
+        except CannotSimulate as error:
+            raise SimulationRefused(str(error)) from error
+        found = outcome.simulation
+        if found is None:
+            raise SimulationRefused(_explain(outcome, recordings))
         effect = found.effects[name]
         return SimulationResult(
             policy=name,
             reproduced=True,
-            covers=_describe_coverage(found.covers, recordings.missing),
+            covers=_describe_coverage(found.covers, recordings.missing, outcome.unreadable),
             accuracy=found.accuracy,
             restarts_counts=effect.restarts_counts,
             effect=_describe_effect(effect),
             keys=[
-                _describe_key(it, self._traffic.describe(it.key)) for it in effect.keys[:MAX_KEYS]
+                _describe_key(it, self._traffic.describe(it.key))
+                for it in effect.list_keys(MAX_KEYS)
             ],
         )
 
@@ -73,15 +102,19 @@ def _find_base(view: PolicyView) -> PolicyInForce:
     return PolicyInForce(view.declared)
 
 
-def _explain(reason: str, recordings: Recordings) -> str:
-    missing = ", ".join(recordings.missing)
-    return f"{reason}; no recording came from {missing}" if missing else reason
+def _explain(outcome: SimulationOutcome, recordings: Recordings) -> str:
+    missing = ", ".join(sorted([*recordings.missing, *outcome.unreadable]))
+    return f"{outcome.failure}; no recording came from {missing}" if missing else outcome.failure
 
 
-def _describe_coverage(covers: Coverage, missing: Sequence[str]) -> Covers:
+def _describe_coverage(
+    covers: Coverage, missing: Sequence[str], unreadable: Sequence[str]
+) -> Covers:
     left_out = dict(covers.left_out)
     for name in missing:
         left_out[f"all requests of {name}, which has not replied"] = 0
+    for name in unreadable:
+        left_out[f"all requests of {name}, whose recording cannot be read"] = 0
     return Covers(
         from_=datetime.fromtimestamp(covers.begin, UTC),
         to=datetime.fromtimestamp(covers.end, UTC),

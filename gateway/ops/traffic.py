@@ -14,7 +14,6 @@ from gateway.ops.process_channel import Counts, ProcessRequest, RecordedSpan
 from gateway.ratelimit.partition import describe
 from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
-from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.ratelimit.usage.usage import UsageReport
 from gateway.transport.transport import Transport
@@ -32,9 +31,9 @@ class UsageReply(BaseModel):
 
 @dataclass(slots=True)
 class Recordings:
-    """The recordings of the processes, and the names of those whose recordings are missing."""
+    """Exported recordings by the name of their process, and the processes that sent none."""
 
-    found: Sequence[Recording]
+    files: Mapping[str, bytes]
     missing: Sequence[str] = field(default_factory=list)
 
 
@@ -123,7 +122,7 @@ class OwnTraffic(Traffic):
 
     async def gather_recordings(self) -> Recordings:
         """Return what this process has recorded."""
-        return Recordings([self._recorder.snapshot()])
+        return Recordings({self._recorder.process: await self._export()})
 
     async def respond(self, request: ProcessRequest) -> bytes:
         """Reply to an ops app in another process."""
@@ -131,13 +130,12 @@ class OwnTraffic(Traffic):
             report = await self.report_usage(request.policy, request.seconds)
             names = {it.key: describe(it.key) for it in report.top_keys}
             return UsageReply(report=report, names=names).model_dump_json().encode()
-        return await export([self._recorder.snapshot()])
+        return await self._export()
 
-
-async def export(recordings: Sequence[Recording]) -> bytes:
-    """Return recordings as one file; the event loop goes on meanwhile."""
-    pieces = list[bytes]()
-    for piece in export_recordings(recordings):
-        pieces.append(piece)
-        await asyncio.sleep(0)
-    return b"".join(pieces)
+    async def _export(self) -> bytes:
+        """Return the recording as a file; the event loop goes on meanwhile."""
+        pieces = list[bytes]()
+        for piece in export_recordings([self._recorder.snapshot()]):
+            pieces.append(piece)
+            await asyncio.sleep(0)
+        return b"".join(pieces)

@@ -1,5 +1,6 @@
 """The routes about recorded traffic: usage, simulation and the recording itself."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -10,8 +11,9 @@ from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResu
 from gateway.ops.ops_errors import SimulationRefused, UnknownLimit, describe_problems
 from gateway.ops.scopes import READ
 from gateway.ops.simulations import Simulations
-from gateway.ops.traffic import Traffic, export
+from gateway.ops.traffic import Traffic
 from gateway.ops.usage_reports import report_usage, report_usage_now
+from gateway.ratelimit.recording.merge_files import merge_files
 from gateway.resources import Resource
 
 router = APIRouter(tags=["traffic"], dependencies=[requires(READ)])
@@ -53,4 +55,5 @@ async def get_recording(traffic: Resource[Traffic]) -> Response:
     """Export the recorded requests, for `lockgate limits plan`; keys stay hashed."""
     recordings = await traffic.gather_recordings()
     headers = {"Content-Disposition": 'attachment; filename="recording.jsonl.gz"'}
-    return Response(await export(recordings.found), media_type="application/gzip", headers=headers)
+    file = await asyncio.to_thread(merge_files, list(recordings.files.values()))
+    return Response(file, media_type="application/gzip", headers=headers)

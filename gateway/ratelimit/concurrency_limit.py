@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -78,16 +79,22 @@ class ConcurrencyLimit(Policy):
         Raises:
             TypeError, ValueError: a value is invalid, or does not fit the others.
         """
-        values: dict[str, Any] = {
+        return ConcurrencyLimit(self.name, **{**self._list_keywords(), **changes})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Describe the policy to `pickle`, by its declaration."""
+        return partial(ConcurrencyLimit, **self._list_keywords()), (self.name,)
+
+    def _list_keywords(self) -> dict[str, Any]:
+        return {
             "limit": self.limit,
             "per": self.per,
             "without_redis": self.without_redis,
             "shadow": self.shadow,
-            "tiers": self.tiers or None,
+            "tiers": dict(self.tiers) or None,
             "tier_claim": self.tier_claim,
             "lease_seconds": self.lease_seconds,
         }
-        return ConcurrencyLimit(self.name, **{**values, **changes})
 
     def make_rules(self, tier: str | None = None) -> tuple[Rule, ...]:
         """Make the one rule of a tier."""

@@ -1,14 +1,15 @@
 """Partitions and keys: which requests are counted together.
 
-A key looks like `lockgate:{user:9f2c...}:dashboards:60`. The part in braces is the partition; it is
-also the Redis Cluster hash tag. The rest names the policy and what its counts depend on: the window
-and the algorithm.
+A key looks like `lockgate:{user:#9f2c...}:dashboards:60`. The part in braces is the partition; it
+is also the Redis Cluster hash tag. The rest names the policy and what its counts depend on: the
+window and the algorithm. `#` marks a hash, so that no user id looks like one.
 """
 
 import re
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from gateway.auth.principal import Principal
 from gateway.ratelimit.policy import Policy
@@ -17,7 +18,7 @@ from gateway.ratelimit.rule import Rule
 
 _OF_CLIENT = ("service", "client")
 _DIGEST_BYTES = 16
-_DIGEST = re.compile(r"[0-9a-f]{32}")
+_HASHED = re.compile(r"#[0-9a-f]{32}")
 _MAX_SHOWN = 200
 _MAX_CACHED_CALLERS = 8_192
 _IPV6_SUBSCRIBER_BITS = 64
@@ -75,12 +76,36 @@ def digest(*values: str) -> str:
     return hashed.hexdigest()
 
 
-def make_partition(policy: Policy, key: str, issuer: str) -> str:
-    """Return the partition that an operator names: `user:42`, `address:192.0.2.1`, `claim:acme`.
+class ParsedKey(NamedTuple):
+    """A key that an operator writes, such as `user:42`; `per` is what the counts are kept by."""
 
-    `issuer` is that of the caller's tokens. A partition as it is shown, such as `user:9f2c...` with
-    32 digits, is returned as it is. A caller without the value that the policy counts by is
-    `subject:NAME`.
+    per: str
+    kind: str
+    value: str
+
+    @property
+    def needs_issuer(self) -> bool:
+        """Whether the issuer of the caller's tokens is a part of its partition."""
+        return self.kind != "address" and not _HASHED.fullmatch(self.value)
+
+    def make_partition(self, issuer: str) -> str:
+        """Return the partition of the caller; `issuer` counts only if the key needs one.
+
+        Raises:
+            ValueError: it is an address that is not valid.
+        """
+        if self.kind == "address":
+            return address_partition(None if self.value == "unknown" else ip_address(self.value))
+        if not self.needs_issuer:
+            return f"{self.kind}:{self.value}"
+        return _hash_caller(self.per, issuer, self.value)
+
+
+def parse_key(policy: Policy, key: str) -> ParsedKey:
+    """Parse the key that an operator writes: `user:42`, `address:192.0.2.1`, `claim:acme`.
+
+    A partition as it is shown has a mark, as in `user:#9f2c...`. A caller without the value that
+    the policy counts by is `subject:NAME`.
 
     Raises:
         ValueError: the policy counts nothing of this kind.
@@ -90,12 +115,10 @@ def make_partition(policy: Policy, key: str, issuer: str) -> str:
     kinds = (own, "subject") if policy.needs_caller else (own,)
     if kind not in kinds or not value:
         forms = " or ".join(f"{kind}:..." for kind in kinds)
-        raise ValueError(f"policy {policy.name}: {key!r:.80} is no key of it; a key is {forms}")
-    if kind == "address":
-        return address_partition(None if value == "unknown" else ip_address(value))
-    if _DIGEST.fullmatch(value):
-        return key
-    return _hash_caller(policy.per if kind == "claim" else kind, issuer, value)
+        raise ValueError(
+            f"policy {policy.name}: {key!r:.80} is not one of its keys; a key is {forms}"
+        )
+    return ParsedKey(policy.per if kind == own else kind, kind, value)
 
 
 def describe(partition: str) -> str | None:
@@ -108,7 +131,7 @@ def _hash_caller(per: str, issuer: str, value: str) -> str:
     # The name of a claim may have any characters, so it is hashed too.
     kind = "claim" if per.startswith(CLAIM) else per
     hashed = digest(per, issuer, value) if kind == "claim" else digest(issuer, value)
-    partition = f"{kind}:{hashed}"
+    partition = f"{kind}:#{hashed}"
     if len(_callers) >= _MAX_CACHED_CALLERS:
         # Both are emptied, so that the next request of a caller adds it to both again.
         _callers.clear()

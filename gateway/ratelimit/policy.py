@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -167,18 +168,27 @@ class RateLimit(Policy):
         Raises:
             TypeError, ValueError: a value is invalid, or does not fit the others.
         """
-        values: dict[str, Any] = {
+        return RateLimit(self.name, **{**self._list_keywords(), **changes})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Describe the policy to `pickle`, by its declaration."""
+        keywords = self._list_keywords()
+        if not isinstance(self.cost, int):
+            keywords["cost"] = 1  # a simulation takes the recorded costs
+        return partial(RateLimit, **keywords), (self.name,)
+
+    def _list_keywords(self) -> dict[str, Any]:
+        return {
             "rate": self.rates,
             "per": self.per,
             "without_redis": self.without_redis,
             "burst": self.burst,
             "shadow": self.shadow,
-            "tiers": self.tiers or None,
+            "tiers": dict(self.tiers) or None,
             "tier_claim": self.tier_claim,
             "cost": self.cost,
             "prefetch": self.prefetch,
         }
-        return RateLimit(self.name, **{**values, **changes})
 
     def make_rules(self, tier: str | None = None) -> tuple[Rule, ...]:
         """Make the rules of a tier, one per window, the shortest first."""

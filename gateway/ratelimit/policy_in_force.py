@@ -5,7 +5,7 @@ What is in force is what the code declares, unless the settings or an operator c
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.policy import Policy
@@ -52,6 +52,10 @@ class PolicyInForce:
         set_field(self, "_rules", self.policy.make_rules())
         set_field(self, "_by_tier", {it: self.policy.make_rules(it) for it in self.policy.tiers})
         set_field(self, "_overridden", {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Describe the values to `pickle`; the rules are made anew."""
+        return PolicyInForce, (self.policy, self.version, self.source, dict(self.overrides))
 
     def find_rules(self, partition: str, tier: str | None, now: float) -> Rules | Block:
         """Return the rules that count a request; none if its key has an override that allows all.

@@ -44,6 +44,11 @@ _MODULES: Mapping[str, Sequence[str]] = {
     ),
     "tests/gateway/ratelimit/recording/test_timeline.py": ("ratelimit/recording/recording",),
     "tests/gateway/ratelimit/redis/test_leases.py": ("ratelimit/redis/script_call",),
+    "tests/gateway/ops/test_simulations.py": (
+        "ratelimit/simulation/child",
+        "ratelimit/simulation/task",
+    ),
+    "tests/gateway/ops/test_gathered_traffic.py": ("ratelimit/recording/merge_files",),
     "tests/gateway/ratelimit/simulation/test_reproduction.py": (
         "ratelimit/simulation/corrections",
     ),

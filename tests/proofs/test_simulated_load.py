@@ -152,7 +152,7 @@ async def test_the_predicted_refusals_are_those_of_the_gateways(
     redis, gateways = (own_redis, 3) if counts == "redis" else (None, 1)
     recorded = await run_punctual_load(redis, gateways, "now")
     proposed = {name: PolicyInForce(policy) for name, policy in PROPOSED.items()}
-    simulation = await simulate(recorded.recordings, proposed)
+    simulation = simulate(recorded.recordings, proposed)
     enforced = await run_punctual_load(redis, gateways, "proposed")
     before, after = recorded.refused, enforced.refused
     sent = len(plan_load(gateways))

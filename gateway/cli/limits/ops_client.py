@@ -32,7 +32,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Body = Mapping[str, Any]
 
 _CONNECT_SECONDS = 5.0
-_READ_SECONDS = 60.0  # a simulation replays up to `ops.recording_rows` requests of each process
+_READ_SECONDS = 80.0  # a simulation replays up to `ops.recording_rows` requests of each process
 _MAX_DOCUMENT_BYTES = 33_554_432
 _MAX_RECORDING_BYTES = 67_108_864  # `plan` reads no larger file
 

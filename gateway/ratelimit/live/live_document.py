@@ -57,7 +57,7 @@ def _normalize_tier(value: object) -> str | int:
 
 def _check_partition(text: str) -> str:
     if not _PARTITION.fullmatch(text):
-        raise ValueError("must be the key of a caller, such as user:9f2c5d or address:192.0.2.7")
+        raise ValueError("must be the key of a caller, such as user:#9f2c5d or address:192.0.2.7")
     return text
 
 

@@ -1,5 +1,6 @@
 """What a simulation answers: the effect of the proposed policies, and what it is based on."""
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -32,13 +33,17 @@ class Effect:
     restarts_counts: bool = False
     by_key: dict[str, KeyEffect] = field(default_factory=dict)
 
-    @property
-    def keys(self) -> Sequence[KeyEffect]:
-        """The effect by partition, where most changes first."""
-        return sorted(
+    def list_keys(self, most: int) -> Sequence[KeyEffect]:
+        """Return the effect by partition, at most so many: those where most changes first."""
+        return heapq.nsmallest(
+            most,
             self.by_key.values(),
             key=lambda it: (-it.newly_refused - it.newly_admitted, -it.requests, it.key),
         )
+
+    def keep_keys(self, most: int) -> None:
+        """Drop the effect by partition, except for those where most changes."""
+        self.by_key = {it.key: it for it in self.list_keys(most)}
 
     def add(self, partition: str, *, before: bool, after: bool) -> None:
         """Count a request that was admitted or not, and would be admitted or not."""

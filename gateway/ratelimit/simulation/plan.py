@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.simulation.effect import Simulation
-from gateway.ratelimit.simulation.simulate import simulate_at_once
+from gateway.ratelimit.simulation.simulate import simulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +32,5 @@ def plan(
     Raises:
         CannotReproduce, CannotSimulate: see `simulate`.
     """
-    simulation = simulate_at_once(recordings, policies)
+    simulation = simulate(recordings, policies)
     return Plan(simulation, max_newly_refused)

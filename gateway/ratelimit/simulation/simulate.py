@@ -1,9 +1,7 @@
 """`simulate`: what proposed policies would have done with the recorded requests."""
 
-import asyncio
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.recording.events import RecordedGap, RecordedRequest
@@ -14,49 +12,27 @@ from gateway.ratelimit.simulation.effect import Coverage, Effect, Simulation
 from gateway.ratelimit.simulation.reproduction import CannotSimulate, Reproduction
 from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts
 
-MAX_SECONDS = 60.0
-"""The CPU time of one simulation. 200,000 rows take about five seconds."""
-
-SLICE_SECONDS = 0.001
-"""How long a simulation holds the event loop at a time."""
-
 WITHOUT_REDIS = "decided without the shared counts"
 UNKNOWN_COUNTS = "the counts of the key were not known yet"
 PREFETCHED = "granted in advance (prefetch)"
 
 
-async def simulate(
-    recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]
-) -> Simulation:
+def simulate(recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]) -> Simulation:
     """Replay recorded requests with the rules in force and with the proposed policies, by name.
 
-    It yields to the event loop every millisecond.
+    200,000 rows take about five seconds, so it is for a process without traffic.
 
     Raises:
         CannotReproduce: the rules in force do not give the recorded decisions.
-        CannotSimulate: nothing was recorded, or the simulation takes too long.
+        CannotSimulate: nothing was recorded.
     """
-    run = SimulationRun(recordings, proposed)
-    began = time.perf_counter()
-    for _ in run.run():
-        if time.perf_counter() - began > SLICE_SECONDS:
-            await asyncio.sleep(0)
-            began = time.perf_counter()
+    run = _Run(recordings, proposed)
+    run.replay_all()
     return run.finish()
 
 
-def simulate_at_once(
-    recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]
-) -> Simulation:
-    """Do the same as `simulate`, without an event loop."""
-    run = SimulationRun(recordings, proposed)
-    for _ in run.run():
-        pass
-    return run.finish()
-
-
-class SimulationRun:
-    """One simulation, which goes on with each step of `run`."""
+class _Run:
+    """One simulation."""
 
     def __init__(
         self, recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]
@@ -69,21 +45,14 @@ class SimulationRun:
         self._guessed = self._requests = self._newly_refused = self._newly_admitted = 0
         self._keys = set[str]()
 
-    def run(self) -> Iterator[None]:
-        """Replay all requests; each step is one of them.
+    def replay_all(self) -> None:
+        """Replay all requests.
 
         Raises:
             CannotReproduce, CannotSimulate: see `simulate`.
         """
-        deadline = time.process_time() + MAX_SECONDS
         for timeline in self._timelines:
-            for step, _ in enumerate(self._replay(timeline)):
-                if step % 1_024 == 0 and time.process_time() > deadline:
-                    raise CannotSimulate(
-                        f"the simulation takes more than {MAX_SECONDS:g} s; lower "
-                        "ops.recording_rows to record less"
-                    )
-                yield
+            self._replay(timeline)
 
     def finish(self) -> Simulation:
         """Return the result.
@@ -106,7 +75,7 @@ class SimulationRun:
             self._describe_accuracy(),
         )
 
-    def _replay(self, timeline: Timeline) -> Iterator[None]:
+    def _replay(self, timeline: Timeline) -> None:
         reproduction = Reproduction()
         counts = SimulatedCounts(self._proposed, reproduction, timeline)
         for event in timeline.iterate():
@@ -122,7 +91,6 @@ class SimulationRun:
             else:
                 counts.correct(event)
                 reproduction.correct(event)
-            yield
         self._guessed += counts.durations.guessed
 
     def _add(self, request: RecordedRequest, counts: SimulatedCounts) -> None:

@@ -31,9 +31,10 @@ A change sends the version that it is based on, as in `If-Match: "7"`; it is the
 is 412, and nothing is changed. A change is in force in the process that took it when the response
 is sent, and in all others within a second.
 
-The key of a caller is shown as `user:9f2c…`, with a hash of what its token says. You can also write
-`user:42`, with the `issuer` of its tokens if the settings have several. A process remembers the
-names of callers that it has seen lately: that is the `caller` beside a key.
+The key of a caller is shown as `user:#9f2c…`, with a hash of what its token says. In a URL, `#` is
+written `%23`. You can also write `user:42`, with the `issuer` of its tokens if the settings have
+several. A process remembers the names of callers that it has seen lately: that is the `caller`
+beside a key.
 
 The models are described below; [ops-openapi.json](ops-openapi.json) is the OpenAPI document.
 """

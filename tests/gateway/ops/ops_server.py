@@ -26,7 +26,7 @@ from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
-from gateway.ratelimit.partition import make_partition
+from gateway.ratelimit.partition import parse_key
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
@@ -86,7 +86,7 @@ class OpsServer:
 
 def _make_demand(policy: str, caller: str, kind: str) -> Demand:
     declared = POLICIES[policy]
-    return Demand(declared, make_partition(declared, f"{kind}:{caller}", ISSUER))
+    return Demand(declared, parse_key(declared, f"{kind}:{caller}").make_partition(ISSUER))
 
 
 async def send_requests(

@@ -1,5 +1,7 @@
 """An operator looks one caller up: is it limited, and why? And resets its counts."""
 
+from urllib.parse import quote
+
 import httpx
 
 from gateway.fakes.identity_endpoints import ISSUER
@@ -7,7 +9,7 @@ from gateway.ops.scopes import READ, WRITE
 from gateway.settings.schema import Issuer
 from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops
 
-USER_42 = "user:f5df4045d4d48f0d2649ac786d7deff5"
+USER_42 = "user:#f5df4045d4d48f0d2649ac786d7deff5"
 
 
 async def set_override(operator: httpx.AsyncClient, override: dict[str, object]) -> None:
@@ -48,7 +50,7 @@ async def test_a_limited_caller_is_explained_and_reset(
     assert found["limited"]
     assert found["why"].startswith("Over the limit: 0 of 120 requests in 60 s are left")
     assert 0 < found["rules"][0]["retry_after_seconds"] <= 60
-    shown = (await operator.get(f"/limits/dashboards/callers/{USER_42}")).json()
+    shown = (await operator.get(f"/limits/dashboards/callers/{quote(USER_42)}")).json()
     assert (shown["limited"], shown["caller"]) == (True, "user:42")
     assert await ops.send_requests("42", 1) == 0, "a look-up charges nothing"
     reset = await operator.delete("/limits/dashboards/callers/user:42", params={"reason": "test"})
@@ -144,3 +146,21 @@ async def test_the_issuer_must_be_named_if_there_are_several() -> None:
                 ]
                 assert keys[0] == USER_42
                 assert keys[1] != USER_42
+
+
+async def test_a_user_id_of_32_hexadecimal_digits_is_blocked_by_its_name(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    user = "9f2c" * 8
+    version = (await operator.get("/limits/dashboards")).headers["etag"]
+    body = {"overrides": {f"user:{user}": {"kind": "block", "reason": "abuse"}}, "reason": "x"}
+    changed = await operator.patch("/limits/dashboards", json=body, headers={"If-Match": version})
+    assert changed.status_code == 200, changed.text
+    assert await ops.send_requests(user, 1) == 0
+
+
+async def test_a_shown_key_of_another_kind_is_refused(operator: httpx.AsyncClient) -> None:
+    key = USER_42.replace("user", "service")
+    refused = await operator.get(f"/limits/dashboards/callers/{quote(key)}")
+    assert refused.status_code == 422
+    assert "is not one of its keys" in refused.json()["errors"][0]["message"]

@@ -13,7 +13,7 @@ from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
 from tests.gateway.ops.ops_server import POLICIES, OpsServer, make_settings, run_ops
 
-USER_42 = "user:f5df4045d4d48f0d2649ac786d7deff5"
+USER_42 = "user:#f5df4045d4d48f0d2649ac786d7deff5"
 
 Document = dict[str, Any]
 

@@ -13,7 +13,7 @@ from gateway.ratelimit.partition import (
     describe,
     digest,
     make_key,
-    make_partition,
+    parse_key,
 )
 from gateway.ratelimit.policy import RateLimit
 from tests.gateway.ratelimit.charges import make_rule
@@ -92,21 +92,30 @@ def test_an_operator_names_the_partition_of_a_caller(
     per: str, key: str, claims: dict[str, Any]
 ) -> None:
     policy, caller = RateLimit("p", "1/second", per=per), principal(**claims)
-    found = make_partition(policy, key, caller.issuer)
+    found = parse_key(policy, key).make_partition(caller.issuer)
     assert found == caller_partition(policy, caller)
-    assert make_partition(policy, found, "https://other.example") == found
+    assert parse_key(policy, found).make_partition("https://other.example") == found
     assert describe(found) == key
+
+
+def test_a_user_id_of_32_hexadecimal_digits_is_no_hash_without_its_mark() -> None:
+    policy, caller = RateLimit("p", "1/second"), principal(user_id="9f" * 16)
+    named = parse_key(policy, "user:" + "9f" * 16)
+    assert named.needs_issuer
+    assert named.make_partition(caller.issuer) == caller_partition(policy, caller)
+    with pytest.raises(ValueError, match="is not one of its keys"):
+        parse_key(policy, "service:#" + "9f" * 16)
 
 
 def test_an_operator_names_an_address_and_no_other_kind_of_key() -> None:
     policy = RateLimit("p", "1/second", per="address")
-    assert make_partition(policy, "address:2001:db8::1", "") == "address:2001:db8::"
-    assert make_partition(policy, "address:unknown", "") == address_partition(None)
+    assert parse_key(policy, "address:2001:db8::1").make_partition("") == "address:2001:db8::"
+    assert parse_key(policy, "address:unknown").make_partition("") == address_partition(None)
     assert describe("address:2001:db8::") == "address:2001:db8::"
-    assert describe("user:" + "0" * 32) is None
+    assert describe("user:#" + "0" * 32) is None
     for key in ("user:42", "42", "address:", "address:localhost", "subject:s"):
-        with pytest.raises(ValueError, match=r"is no key of it; a key is address|does not appear"):
-            make_partition(policy, key, "")
+        with pytest.raises(ValueError, match=r"is not one of its keys|does not appear"):
+            parse_key(policy, key).make_partition("")
 
 
 def test_the_names_of_callers_are_bounded() -> None:

@@ -3,6 +3,9 @@
 
 const TIMEOUT_MS = 15_000;
 
+/** Recordings are gathered for 15 s at most, and a simulation takes 60 s at most. */
+export const SIMULATION_TIMEOUT_MS = 80_000;
+
 /** An error response: a problem document (RFC 9457). */
 export class Problem extends Error {
   /** @param {number} status @param {Record<string, any>} body */
@@ -24,8 +27,6 @@ export class Unreachable extends Error {}
 
 export class Api {
   #token = "";
-  /** @type {Map<string, {etag: string, value: any}>} */
-  #cached = new Map();
   /** @type {Promise<void> | null} */
   #asking = null;
   #askForToken;
@@ -53,21 +54,13 @@ export class Api {
   }
 
   /**
-   * Read a document. A response 304 gives the document that was read before.
+   * Read a document.
    * @param {string} path
    * @param {AbortSignal} [signal]
    * @returns {Promise<any>}
    */
   async get(path, signal) {
-    const cached = this.#cached.get(path);
-    /** @type {Record<string, string>} */
-    const headers = cached ? { "If-None-Match": cached.etag } : {};
-    const response = await this.#fetch(path, { headers, signal });
-    if (response.status === 304 && cached) return cached.value;
-    const value = await read(response);
-    const etag = response.headers.get("ETag");
-    if (etag) this.#cached.set(path, { etag, value });
-    return value;
+    return read(await this.#fetch(path, { headers: {}, signal }));
   }
 
   /**
@@ -75,22 +68,22 @@ export class Api {
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
-   * @param {{version?: number, signal?: AbortSignal}} [options] `version` is sent as `If-Match`.
+   * @param {{version?: number, signal?: AbortSignal, timeout?: number}} [options] `version` is sent as `If-Match`.
    * @returns {Promise<any>}
    */
-  async send(method, path, body, { version, signal } = {}) {
+  async send(method, path, body, { version, signal, timeout } = {}) {
     /** @type {Record<string, string>} */
     const headers = {};
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (version !== undefined) headers["If-Match"] = `"${version}"`;
     const text = body === undefined ? undefined : JSON.stringify(body);
-    return read(await this.#fetch(path, { method, headers, body: text, signal }));
+    return read(await this.#fetch(path, { method, headers, body: text, signal, timeout }));
   }
 
   /**
    * Fetch a path. Without a valid token, ask for one and try again.
    * @param {string} path
-   * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal}} options
+   * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal, timeout?: number}} options
    */
   async #fetch(path, options) {
     let isRefused = false;
@@ -107,7 +100,6 @@ export class Api {
   #renewToken(isRefused) {
     this.#asking ??= this.#askForToken(isRefused).then((token) => {
       this.#token = token;
-      this.#cached.clear();
       this.#asking = null;
     });
     return this.#asking;
@@ -116,17 +108,17 @@ export class Api {
 
 /**
  * @param {string} path
- * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal}} options
+ * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal, timeout?: number}} options
  * @param {string} token
  */
-async function fetchOnce(path, { signal, ...options }, token) {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+async function fetchOnce(path, { signal, timeout = TIMEOUT_MS, ...options }, token) {
+  const end = AbortSignal.timeout(timeout);
   const headers = { ...options.headers, Authorization: `Bearer ${token}` };
   try {
     return await fetch(path, {
       ...options,
       headers,
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      signal: signal ? AbortSignal.any([signal, end]) : end,
       credentials: "omit",
       cache: "no-store",
       redirect: "error",

@@ -1,4 +1,5 @@
 // Simulates a draft while it is typed: after a short pause, and only the last answer counts.
+import { SIMULATION_TIMEOUT_MS } from "./api.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { renderEffect, renderMessage, summarizeEffect } from "./effect.js";
 
@@ -53,7 +54,7 @@ export class Simulation {
   /** @param {import("./types.js").LiveDocument} document @param {AbortSignal} signal */
   async #simulate(document, signal) {
     try {
-      const found = await this.#api.send("POST", `/limits/${encodeURIComponent(this.#name)}/simulate`, document, { signal });
+      const found = await this.#api.send("POST", `/limits/${encodeURIComponent(this.#name)}/simulate`, document, { signal, timeout: SIMULATION_TIMEOUT_MS });
       if (signal.aborted) return;
       this.#content.replaceChildren(...renderEffect(found));
       setText(this.#spoken, summarizeEffect(found));

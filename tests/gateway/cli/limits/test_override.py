@@ -64,7 +64,7 @@ def test_the_effect_is_that_on_the_caller(ops: Ops) -> None:
     ("key", "message"),
     [
         ("service:billing", "key: policy dashboards: "),
-        ("user:42", "issuer: is none of the settings"),
+        ("user:42", "issuer: is not an issuer of the settings"),
     ],
 )
 def test_a_key_that_fits_no_caller_is_refused(ops: Ops, key: str, message: str) -> None:

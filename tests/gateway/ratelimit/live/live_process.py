@@ -24,7 +24,7 @@ from tests.databases import OpenDatabase
 
 NOW = 1_800_000_000.0
 JANE = Author("jane", "incident 7")
-USER = "user:9f2c5d"
+USER = "user:#9f2c5d"
 
 
 class ManualClock(Clock):

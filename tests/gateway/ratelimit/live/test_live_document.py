@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.ratelimit.live.errors import InvalidDocument
 from gateway.ratelimit.live.live_document import MAX_OVERRIDES, LiveDocument
 
-USER = "user:9f2c5d"
+USER = "user:#9f2c5d"
 
 FULL = {
     "rate": "120/minute,10/second",

@@ -12,7 +12,7 @@ from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.live.errors import NoDatabase
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits
-from gateway.ratelimit.partition import make_partition
+from gateway.ratelimit.partition import parse_key
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Counters, StorageSettings
 from gateway.testing import TestGateway, lockgate
@@ -119,7 +119,7 @@ async def test_a_reset_clears_redis_and_what_each_process_remembers(
         for _ in range(2):
             assert await request(here) == await request(there) == (429, 2)
         live, issuer = get_live(here), here.app.state.settings.issuers[0].issuer
-        partition = make_partition(live.get("dashboards").declared, "user:42", issuer)
+        partition = parse_key(live.get("dashboards").declared, "user:42").make_partition(issuer)
         await live.reset("dashboards", partition, JANE)
         assert await request(here) == (200, 2)
         await wait_for(there, (200, 2))
@@ -135,7 +135,7 @@ async def test_a_reset_without_redis_is_in_the_journal_and_clears_here(
         await change(gateway, "1/day")
         await wait_for(gateway, (429, 1))
         live, issuer = get_live(gateway), gateway.app.state.settings.issuers[0].issuer
-        partition = make_partition(live.get("dashboards").declared, "user:42", issuer)
+        partition = parse_key(live.get("dashboards").declared, "user:42").make_partition(issuer)
         with pytest.raises(RateLimiterUnavailable):
             await live.reset("dashboards", partition, JANE)
         assert await request(gateway) == (200, 1)

@@ -74,7 +74,7 @@ async def test_all_changes_of_counts_are_recorded(redis_server: RedisServer, cou
         assert len(list_events(process, RecordedSettlement)) == 1
         gaps = list_events(process, RecordedGap)
         assert "lockgate:{user:a}" in {it.prefix for it in gaps if isinstance(it, RecordedGap)}
-        simulation = await simulate([process[Recorder].snapshot()], {})
+        simulation = simulate([process[Recorder].snapshot()], {})
         left_out = simulation.covers.left_out.get(UNKNOWN_COUNTS, 0)
         assert simulation.covers.requests + left_out == 7
         assert left_out < 7
@@ -85,7 +85,7 @@ async def test_a_key_that_is_evicted_is_known_again_from_its_next_request_on() -
         limits: Limits = process[Limits]
         for partition in ("user:a", *(f"user:{number}" for number in range(1_000)), "user:a"):
             await limits.enforce([Demand(TOKENS, partition, cost=20)])
-        simulation = await simulate([process[Recorder].snapshot()], {})
+        simulation = simulate([process[Recorder].snapshot()], {})
         assert simulation.covers.left_out.get(UNKNOWN_COUNTS, 0) <= 1
 
 
@@ -104,7 +104,7 @@ async def test_a_redis_that_was_away_is_a_gap(own_redis: RedisServer) -> None:
         assert len(requests) == 2
         gaps = [it for it in list_events(process, RecordedGap) if isinstance(it, RecordedGap)]
         assert sum(gap.requests for gap in gaps) >= 1
-        assert (await simulate([process[Recorder].snapshot()], {})).covers.requests >= 1
+        assert simulate([process[Recorder].snapshot()], {}).covers.requests >= 1
 
 
 async def test_no_two_recorders_have_the_same_name() -> None:

@@ -10,7 +10,7 @@ from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.recording.segment import ADMITTED
 from gateway.ratelimit.simulation.reproduction import CannotReproduce
-from gateway.ratelimit.simulation.simulate import UNKNOWN_COUNTS, simulate_at_once
+from gateway.ratelimit.simulation.simulate import UNKNOWN_COUNTS, simulate
 from tests.gateway.ratelimit.recording.traffic import (
     VERSIONS,
     Change,
@@ -32,7 +32,7 @@ def reproduce(traffic: Traffic, steps: Sequence[Step], rows: int) -> None:
     asyncio.run(traffic.run(steps))
     requests = sum(isinstance(step, Request) for step in steps)
     if requests:
-        simulated = simulate_at_once(traffic.snapshots(), {})
+        simulated = simulate(traffic.snapshots(), {})
         left_out = sum(simulated.covers.left_out.values())
         if rows > len(steps):
             assert simulated.covers.requests + left_out == requests
@@ -66,7 +66,7 @@ async def test_a_bucket_that_expires_at_its_old_rate_is_reproduced() -> None:
     await traffic.run([Change("steady", 1, ()), Request(1, 0, (demand,)), Change("steady", 0, ())])
     await traffic.run([Request(900_000, 0, (demand,))])
     assert traffic.verdicts[-1].standings[0].remaining == 3
-    assert simulate_at_once(traffic.snapshots(), {}).covers.requests == 2
+    assert simulate(traffic.snapshots(), {}).covers.requests == 2
 
 
 @pytest.mark.parametrize("column", ["flags", "values", "costs", "times"])
@@ -83,7 +83,7 @@ async def test_a_falsified_decision_is_found(column: str) -> None:
     with pytest.raises(
         CannotReproduce, match=r"policy exact, key user:a, rule \w+: recorded"
     ) as it:
-        simulate_at_once(recordings, {})
+        simulate(recordings, {})
     assert it.value.difference.now == recordings[0].segments[0].times[2]
 
 
@@ -94,7 +94,7 @@ async def test_a_missing_process_is_found(runner: ScriptRunner) -> None:
     )
     recordings = traffic.snapshots()
     with pytest.raises(CannotReproduce, match="the recording of a process is missing"):
-        simulate_at_once(recordings[:2], {})
+        simulate(recordings[:2], {})
 
 
 async def test_a_lost_reply_and_an_outage_leave_out_what_is_not_known(
@@ -111,6 +111,6 @@ async def test_a_lost_reply_and_an_outage_leave_out_what_is_not_known(
     [rule] = VERSIONS["exact"][0].make_rules()
     recorder.lose([Charge(rule, make_key(rule, "user:a"))])
     await traffic.run([Request(2_000_000, number, (demands[0],)) for number in range(3)])
-    simulated = simulate_at_once(traffic.snapshots(), {})
+    simulated = simulate(traffic.snapshots(), {})
     assert simulated.covers.left_out == {UNKNOWN_COUNTS: 1}
     assert simulated.covers.requests == 4

@@ -15,7 +15,7 @@ from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.ratelimit.simulation.effect import KeyEffect
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
-from gateway.ratelimit.simulation.simulate import simulate, simulate_at_once
+from gateway.ratelimit.simulation.simulate import simulate
 from tests.gateway.ratelimit.charges import START
 from tests.gateway.ratelimit.recording.traffic import (
     OVERRIDES,
@@ -60,7 +60,7 @@ def compare(
     sent = [step for step in requests if isinstance(step, Request)]
     if not sent:
         return
-    simulation = simulate_at_once(traffic.snapshots(), proposed)
+    simulation = simulate(traffic.snapshots(), proposed)
     enforced = record()
     for name, in_force in proposed.items():
         enforced.change(name, in_force)
@@ -139,9 +139,10 @@ def send(name: str, count: int, partition: str = "user:a") -> list[Step]:
 def test_the_effect_is_told_by_key_with_what_it_is_based_on() -> None:
     traffic = record([*send("bucketed", 40), *send("bucketed", 20, "user:b"), *send("exact", 1)])
     proposed = {"bucketed": PolicyInForce(RateLimit("bucketed", "30/10seconds"))}
-    simulation = simulate_at_once(traffic.snapshots(), proposed)
+    simulation = simulate(traffic.snapshots(), proposed)
     effect = simulation.effects["bucketed"]
-    assert effect.keys == [
+    assert effect.list_keys(1) == [KeyEffect("user:a", requests=40, newly_refused=10)]
+    assert effect.list_keys(20) == [
         KeyEffect("user:a", requests=40, newly_refused=10),
         KeyEffect("user:b", requests=20),
     ]
@@ -157,7 +158,7 @@ def test_the_effect_is_told_by_key_with_what_it_is_based_on() -> None:
 def test_another_window_begins_with_nothing_used() -> None:
     traffic = record(send("bucketed", 50))
     proposed = {"bucketed": PolicyInForce(RateLimit("bucketed", "30/minute"))}
-    simulation = simulate_at_once(traffic.snapshots(), proposed)
+    simulation = simulate(traffic.snapshots(), proposed)
     assert simulation.effects["bucketed"].restarts_counts
     assert simulation.newly_refused == 20
     assert "Counts begin with nothing used, as when it is applied: bucketed." in simulation.accuracy
@@ -166,7 +167,7 @@ def test_another_window_begins_with_nothing_used() -> None:
 def test_a_proposed_shadow_tells_what_it_would_refuse() -> None:
     traffic = record(send("bucketed", 50))
     shadow = RateLimit("bucketed", "30/10seconds", shadow=True)
-    simulation = simulate_at_once(traffic.snapshots(), {"bucketed": PolicyInForce(shadow)})
+    simulation = simulate(traffic.snapshots(), {"bucketed": PolicyInForce(shadow)})
     effect = simulation.effects["bucketed"]
     assert (effect.newly_refused, effect.shadow_refused) == (0, 20)
 
@@ -185,7 +186,7 @@ def test_requests_newly_admitted_hold_their_lease_for_the_mean_time() -> None:
     traffic = record(steps)
     assert sum(verdict.admitted for verdict in traffic.verdicts) == 20
     four = PolicyInForce(ConcurrencyLimit("chats", 4, lease_seconds=20))
-    simulation = simulate_at_once(traffic.snapshots(), {"chats": four})
+    simulation = simulate(traffic.snapshots(), {"chats": four})
     assert simulation.newly_admitted == 10
     assert "10 requests that are newly admitted are assumed to hold" in simulation.accuracy
 
@@ -193,34 +194,4 @@ def test_requests_newly_admitted_hold_their_lease_for_the_mean_time() -> None:
 def test_a_rate_cannot_be_simulated_as_a_concurrency_limit() -> None:
     traffic = record(send("exact", 1))
     with pytest.raises(CannotSimulate, match="nothing says how long they lasted"):
-        simulate_at_once(
-            traffic.snapshots(), {"exact": PolicyInForce(ConcurrencyLimit("exact", 4))}
-        )
-
-
-async def test_it_yields_to_the_event_loop() -> None:
-    traffic = record_in_memory()
-    await traffic.run(send("bucketed", 3_000))
-    slices = 0
-    ended = asyncio.Event()
-
-    async def watch() -> None:
-        nonlocal slices
-        while not ended.is_set():
-            await asyncio.sleep(0)
-            slices += 1
-
-    watching = asyncio.create_task(watch())
-    simulation = await simulate(traffic.snapshots(), {})
-    ended.set()
-    await watching
-    assert simulation.covers.requests == 3_000
-    assert slices > 5
-
-
-async def test_a_simulation_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    traffic = record_in_memory()
-    await traffic.run(send("bucketed", 1))
-    monkeypatch.setattr("gateway.ratelimit.simulation.simulate.MAX_SECONDS", -1)
-    with pytest.raises(CannotSimulate, match="takes more than"):
-        await simulate(traffic.snapshots(), {})
+        simulate(traffic.snapshots(), {"exact": PolicyInForce(ConcurrencyLimit("exact", 4))})
