@@ -13,7 +13,8 @@ _HEAD = ("KEY", "CALLER", "REQUESTS", "NEWLY REFUSED", "NEWLY ADMITTED")
 def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str]:
     """Yield lines: the requests, the effect on them, and the callers with the largest effect."""
     effect = simulation.effect
-    yield f"Simulated on {_describe_covers(simulation.covers)}:"
+    yield f"Simulated on {_describe_covers(simulation.covers)}."
+    yield "Compared with how they were decided then, which may differ from what is in force now:"
     yield f"  newly refused   {_format_share(effect.newly_refused, effect.requests)}"
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
@@ -30,17 +31,11 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     yield f"Accuracy: {escape(simulation.accuracy)}"
 
 
-def describe_counts(*, restarts: bool) -> str:
-    """Say what a change does to the counts of the callers."""
-    if restarts:
-        return "Counts restart: each caller begins with an unused quota."
-    return "Counts go on: each caller keeps what it has used."
-
-
 def _describe_covers(covers: Covers) -> str:
     times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
-    callers = "" if covers.keys is None else f" of {covers.keys:,} callers"
-    text = f"{covers.requests:,} requests{callers}"
+    text = f"{covers.requests:,} requests"
+    if covers.keys is not None:  # a caller under two policies has two
+        text += f" with {covers.keys:,} keys of callers and policies"
     if times:
         text += f" from {' to '.join(times)}"
     text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"
