@@ -118,7 +118,9 @@ class OwnTraffic(Traffic):
             return None
         begin, end = recording.begin + recording.to_epoch, recording.end + recording.to_epoch
         return RecordedSpan(
-            begin=begin / MICROSECONDS, end=end / MICROSECONDS, decisions=len(recording)
+            begin=begin / MICROSECONDS,
+            end=end / MICROSECONDS,
+            requests=recording.count_requests(),
         )
 
     async def gather_recordings(self) -> Recordings:

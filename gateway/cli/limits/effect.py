@@ -34,8 +34,8 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
 def _describe_covers(covers: Covers) -> str:
     times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
     text = f"{covers.requests:,} requests"
-    if covers.keys is not None:  # a caller under two policies has two
-        text += f" with {covers.keys:,} keys of callers and policies"
+    if covers.keys is not None:
+        text += f" of {covers.keys:,} caller{'' if covers.keys == 1 else 's'}"
     if times:
         text += f" from {' to '.join(times)}"
     text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"

@@ -58,7 +58,7 @@ def _describe(found: Plan) -> str:
     verdict = "accepted" if found.is_accepted else "REFUSED"
     return "\n".join(
         [
-            f"{covers.requests:,} requests of {covers.keys:,} callers from {times}",
+            f"{covers.requests:,} requests of {covers.keys:,} callers, from {times}",
             format_rows(_HEAD, rows),
             f"Accuracy: {escape(simulation.accuracy)}",
             f"{verdict}: {newly:,} newly refused; {found.max_newly_refused:,} may be",

@@ -56,6 +56,11 @@ class Segment:
         """Return the number of rows."""
         return len(self.flags)
 
+    def count_requests(self) -> int:
+        """Return the number of requests: decisions after which no row is about the same one."""
+        flags = self.flags.tobytes()
+        return sum(flags.count(last) for last in range(MORE))
+
     def copy(self) -> "Segment":
         """Copy the rows so far."""
         copy = Segment()

@@ -61,7 +61,8 @@ class Effect:
 class Coverage:
     """What a simulation is based on; `begin` and `end` are in seconds since the epoch.
 
-    `requests` were replayed, for `keys` keys. `left_out` counts requests that were not, by reason.
+    `requests` were replayed, under all policies, of `keys` callers. `left_out` counts requests
+    that were not, by reason.
     """
 
     begin: float

@@ -136,7 +136,7 @@ class SimulationRun:
         self._newly_admitted += decision.admitted and not request.admitted
         for recorded in request.decisions:
             key = recorded.key
-            self._keys.add(f"{key.policy} {key.partition}")
+            self._keys.add(key.partition)
             effect = self._effects.get(key.policy)
             if effect is not None:
                 effect.add(key.partition, before=request.admitted, after=decision.admitted)
@@ -151,8 +151,12 @@ class SimulationRun:
 
     def _describe_accuracy(self) -> str:
         """State what the result assumes."""
+        reproduced = (
+            f"The rules in force reproduce all decisions of {self._requests} recorded requests, "
+            "under all policies."
+        )
         sentences = [
-            f"The rules in force reproduce all recorded decisions of {self._requests} requests.",
+            reproduced,
             "The effect assumes that callers send the same requests at the same times.",
         ]
         restarted = [name for name, effect in self._effects.items() if effect.restarts_counts]

@@ -24,15 +24,13 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert lines[1].split() == ["IN", "FORCE", "NOW", "WILL", "BE"]
     assert lines[2].split() == ["rate", "120/minute", "60/minute"]
     assert lines[3].startswith("until  no end        Friday 2099-12-04 ")
-    assert lines[4].startswith(
-        "Simulated on 100 requests with 1 keys of callers and policies from "
-    )
+    assert lines[4].startswith("Simulated on 100 requests of 1 caller from ")
     assert lines[5].startswith("Compared with how they were decided then")
     assert lines[6].split() == ["newly", "refused", "40", "(40.0%)"]
     assert lines[7].split() == ["newly", "admitted", "0", "(0.0%)"]
     assert lines[8] == "  refused in all  0 -> 40"
     assert lines[10].split()[1:] == ["user:42", "100", "40", "0"]
-    assert lines[11].startswith("Accuracy: The rules in force reproduce all recorded decisions")
+    assert lines[11].startswith("Accuracy: The rules in force reproduce all decisions of 100")
     assert lines[12] == "Counts go on: each caller keeps what it has used."
     assert lines[13] == "dashboards is at version 1: 60/minute"
     limit = ops.get()

@@ -54,7 +54,7 @@ def test_the_policies_that_were_in_force_refuse_nothing(
 ) -> None:
     assert run_plan(recording, 0) == 0
     output = capsys.readouterr().out
-    assert output.startswith(f"{REQUESTS} requests of 1 callers from ")
+    assert output.startswith(f"{REQUESTS} requests of 1 callers, from ")
     assert output.endswith("accepted: 0 newly refused; 0 may be\n")
 
 
