@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
 from gateway.ops.ops_errors import SimulationRefused
-from gateway.ops.traffic import Recordings, Traffic
+from gateway.ops.traffic import Recordings, Traffic, explain_absence
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -42,6 +42,8 @@ class Simulations:
             applied = apply_document(_find_base(view), document)
         proposed = applied.make_in_force(view.version, time.time())
         recordings = await self._traffic.gather_recordings()
+        if not recordings.found:
+            raise SimulationRefused(explain_absence(self._traffic, recordings))
         try:
             async with self._running:
                 found = await simulate(recordings.found, {name: proposed})

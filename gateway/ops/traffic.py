@@ -53,6 +53,10 @@ class Traffic(ABC):
     def list_processes(self) -> Sequence[Process]:
         """Return the processes."""
 
+    def find_fault(self) -> str:
+        """Return why nothing is known of the traffic; "" if something is."""
+        return ""
+
     @abstractmethod
     def get_services(self) -> Mapping[str, str]:
         """Return the states of the services."""
@@ -134,6 +138,12 @@ class OwnTraffic(Traffic):
             names = {it.key: describe(it.key) for it in report.top_keys}
             return UsageReply(report=report, names=names).model_dump_json().encode()
         return await export([self._recorder.snapshot()])
+
+
+def explain_absence(traffic: Traffic, recordings: Recordings) -> str:
+    """Return why no recording was found."""
+    missing = ", ".join(recordings.missing)
+    return traffic.find_fault() or f"no recording came from {missing or 'any process'}"
 
 
 async def export(recordings: Sequence[Recording]) -> bytes:
