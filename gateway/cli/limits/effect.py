@@ -1,6 +1,6 @@
 """Describes what a simulation has found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gateway.cli.limits.terminal import format_rows
 from gateway.cli.time_format import format_time
@@ -31,6 +31,11 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     yield f"Accuracy: {escape(simulation.accuracy)}"
 
 
+def describe_left_out(left_out: Mapping[str, int]) -> str:
+    """Return how many requests were not replayed, by reason; "" if all were."""
+    return escape(", ".join(f"{count:,} {reason}" for reason, count in left_out.items()))
+
+
 def _describe_covers(covers: Covers) -> str:
     times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
     text = f"{covers.requests:,} requests"
@@ -39,8 +44,8 @@ def _describe_covers(covers: Covers) -> str:
     if times:
         text += f" from {' to '.join(times)}"
     text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in covers.left_out.items())
-    return text + (f" (left out: {escape(left_out)})" if left_out else "")
+    left_out = describe_left_out(covers.left_out)
+    return text + (f" (left out: {left_out})" if left_out else "")
 
 
 def _format_share(count: int, requests: int) -> str:

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.ratelimit.policy_in_force import PolicyInForce
-from gateway.ratelimit.recording.events import RecordedGap, RecordedRequest
+from gateway.ratelimit.recording.events import RecordedDecision, RecordedGap, RecordedRequest
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.recording.timeline import Timeline, build_timelines
 from gateway.ratelimit.rule import MICROSECONDS
-from gateway.ratelimit.simulation.effect import Coverage, Effect, Simulation
+from gateway.ratelimit.simulation.effect import Coverage, Effect, OwnEffect, Simulation
 from gateway.ratelimit.simulation.reproduction import CannotSimulate, Reproduction
-from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts
+from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts, SimulatedDecision
 
 MAX_SECONDS = 60.0
 """The CPU time of one simulation. 200,000 rows take about five seconds."""
@@ -140,6 +140,7 @@ class SimulationRun:
             effect = self._effects.get(key.policy)
             if effect is not None:
                 effect.add(key.partition, before=request.admitted, after=decision.admitted)
+                _add_own(effect.own, request, recorded, decision)
                 effect.shadow_refused += key.policy in decision.shadow_refused_by
                 effect.restarts_counts |= key.policy in counts.restarted
 
@@ -165,12 +166,24 @@ class SimulationRun:
             sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
         if self._guessed:
             sentences.append(
-                f"{self._guessed} requests that are newly admitted are assumed to hold their "
-                "leases for the mean time of the others."
+                f"{self._guessed} requests that are newly admitted are assumed to last as long as "
+                "the others, on average."
             )
-        if self._left_out:
-            sentences.append(f"{self._left_out.total()} requests are left out.")
         return " ".join(sentences)
+
+
+def _add_own(
+    own: OwnEffect,
+    request: RecordedRequest,
+    recorded: RecordedDecision,
+    decision: SimulatedDecision,
+) -> None:
+    """Count a request for the policy of one decision, by what that policy itself refuses."""
+    before, after = recorded.refuses, recorded.key.policy in decision.refused_by
+    own.refused_before += before
+    own.refused_after += after
+    own.newly_refused += after and request.admitted
+    own.newly_admitted += before and decision.admitted
 
 
 def _has_leases(request: RecordedRequest) -> bool:

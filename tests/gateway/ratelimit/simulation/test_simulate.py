@@ -187,7 +187,7 @@ def test_requests_newly_admitted_hold_their_lease_for_the_mean_time() -> None:
     four = PolicyInForce(ConcurrencyLimit("chats", 4, lease_seconds=20))
     simulation = simulate_at_once(traffic.snapshots(), {"chats": four})
     assert simulation.newly_admitted == 10
-    assert "10 requests that are newly admitted are assumed to hold" in simulation.accuracy
+    assert "10 requests that are newly admitted are assumed to last as long" in simulation.accuracy
 
 
 def test_a_rate_cannot_be_simulated_as_a_concurrency_limit() -> None:
