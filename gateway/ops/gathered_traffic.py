@@ -22,6 +22,8 @@ _CACHE_SECONDS = 5.0
 _UNREACHABLE = "unreachable"
 _MAX_NAMES = 10_000
 
+_UNHEARD = "no gateway process is heard"
+
 
 class GatheredTraffic(Traffic):
     """Adds up what the processes say of themselves in their heartbeats and replies.
@@ -66,6 +68,16 @@ class GatheredTraffic(Traffic):
     def list_processes(self) -> Sequence[Process]:
         """Return the processes that are heard."""
         return [] if self._heard is None else self._heard.list_processes()
+
+    def find_fault(self) -> str:
+        """Return why no process is heard; "" if one is."""
+        if self._heard is None:
+            return f"{_UNHEARD}: that needs `redis_url`"
+        if self._heard.failure:
+            return f"{_UNHEARD}: Redis does not respond ({self._heard.failure})"
+        if not self._heard.list_processes():
+            return f"{_UNHEARD}: none uses this Redis and this `counters.key_prefix`"
+        return ""
 
     def get_services(self) -> Mapping[str, str]:
         """Return the state of each service, the worst that a process has."""

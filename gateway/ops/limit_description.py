@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.ops.models import HistoryItem, LastChange, Limit, Override, Values
 from gateway.ratelimit.live.limit_history import HistoryEntry
+from gateway.ratelimit.live.limit_table import RESET
 from gateway.ratelimit.live.live_document import OverrideDocument
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy import Policy, RateLimit
@@ -63,7 +64,7 @@ def describe_entry(entry: HistoryEntry) -> HistoryItem:
     """Return the wire form of an entry of the journal."""
     return HistoryItem(
         seq=entry.seq,
-        version=entry.version,
+        version=None if entry.action == RESET else entry.version,
         at=datetime.fromtimestamp(entry.at, UTC),
         by=entry.author.actor,
         action=entry.action,

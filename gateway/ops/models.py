@@ -176,7 +176,10 @@ class TopKey(BaseModel):
 
 
 class LimitUsage(BaseModel):
-    """The requests under one policy, second by second: `from` is the first second (epoch)."""
+    """The requests under one policy, second by second: `from` is the first second (epoch).
+
+    `fault` says why nothing is known of the traffic, if that is so: then 0 means nothing.
+    """
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -187,6 +190,7 @@ class LimitUsage(BaseModel):
     refused: list[int]
     shadow_refused: list[int]
     top_keys: list[TopKey]
+    fault: str | None = None
 
 
 class UsageRates(BaseModel):
@@ -206,11 +210,15 @@ class Process(BaseModel):
 
 
 class UsageNow(BaseModel):
-    """The rates of all policies now, over all processes; `now` is in seconds (epoch)."""
+    """The rates of all policies now, over all processes; `now` is in seconds (epoch).
+
+    `fault` says why nothing is known of the traffic, if that is so.
+    """
 
     now: float
     policies: dict[str, UsageRates]
     processes: list[Process]
+    fault: str | None = None
 
 
 class RuleStanding(BaseModel):

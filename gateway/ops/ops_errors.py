@@ -83,6 +83,14 @@ class CountsUnavailable(OpsError):
     title = "Counts unavailable"
 
 
+class TrafficUnknown(OpsError):
+    """No gateway process says what it has recorded."""
+
+    status = 503
+    type = IANA_PROBLEMS + "temporary-reduced-capacity"
+    title = "Traffic unknown"
+
+
 class InvalidField(NamedTuple):
     """A field of the body that is not valid; the path of an override has its key."""
 

@@ -44,11 +44,11 @@ class Counts(BaseModel):
 
 
 class RecordedSpan(BaseModel):
-    """What a process has recorded: from when until when (epoch seconds), and how many decisions."""
+    """What a process has recorded: from when until when (epoch seconds), and how many requests."""
 
     begin: float
     end: float
-    decisions: int
+    requests: int
 
 
 class Heartbeat(BaseModel):

@@ -9,7 +9,7 @@ from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
 from gateway.ops.ops_errors import SimulationRefused
 from gateway.ops.simulation_process import run_in_child
-from gateway.ops.traffic import Recordings, Traffic
+from gateway.ops.traffic import Recordings, Traffic, explain_absence
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -64,6 +64,8 @@ class Simulations:
         # In a thread: a proposal with many overrides takes tens of milliseconds.
         proposed = await asyncio.to_thread(self._prepare, view, proposal)
         recordings = await self._traffic.gather_recordings()
+        if not recordings.files:
+            raise SimulationRefused(explain_absence(self._traffic, recordings))
         task = SimulationTask(recordings.files, {name: proposed})
         try:
             async with self._running:

@@ -46,7 +46,7 @@ def _describe_recorded(spans: Mapping[str, RecordedSpan]) -> Covers | None:
         from_=datetime.fromtimestamp(begin, UTC),
         to=datetime.fromtimestamp(end, UTC),
         seconds=round(end - begin, 3),
-        requests=sum(it.decisions for it in spans.values()),
+        requests=sum(it.requests for it in spans.values()),
         keys=None,
         processes=sorted(spans),
         left_out={},

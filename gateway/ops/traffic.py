@@ -52,6 +52,10 @@ class Traffic(ABC):
     def list_processes(self) -> Sequence[Process]:
         """Return the processes."""
 
+    def find_fault(self) -> str:
+        """Return why nothing is known of the traffic; "" if something is."""
+        return ""
+
     @abstractmethod
     def get_services(self) -> Mapping[str, str]:
         """Return the states of the services."""
@@ -117,7 +121,9 @@ class OwnTraffic(Traffic):
             return None
         begin, end = recording.begin + recording.to_epoch, recording.end + recording.to_epoch
         return RecordedSpan(
-            begin=begin / MICROSECONDS, end=end / MICROSECONDS, decisions=len(recording)
+            begin=begin / MICROSECONDS,
+            end=end / MICROSECONDS,
+            requests=recording.count_requests(),
         )
 
     async def gather_recordings(self) -> Recordings:
@@ -139,3 +145,9 @@ class OwnTraffic(Traffic):
             pieces.append(piece)
             await asyncio.sleep(0)
         return b"".join(pieces)
+
+
+def explain_absence(traffic: Traffic, recordings: Recordings) -> str:
+    """Return why no recording was found."""
+    missing = ", ".join(recordings.missing)
+    return traffic.find_fault() or f"no recording came from {missing or 'any process'}"

@@ -8,10 +8,15 @@ from fastapi import APIRouter, Query, Response
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
-from gateway.ops.ops_errors import SimulationRefused, UnknownLimit, describe_problems
+from gateway.ops.ops_errors import (
+    SimulationRefused,
+    TrafficUnknown,
+    UnknownLimit,
+    describe_problems,
+)
 from gateway.ops.scopes import READ
 from gateway.ops.simulations import Simulations
-from gateway.ops.traffic import Traffic
+from gateway.ops.traffic import Traffic, explain_absence
 from gateway.ops.usage_reports import report_usage, report_usage_now
 from gateway.ratelimit.recording.merge_files import merge_files
 from gateway.resources import Resource
@@ -49,11 +54,16 @@ async def simulate_limit(
 @router.get(
     "/recording",
     response_class=Response,
-    responses={200: {"content": {"application/gzip": {}}, "description": "The recording"}},
+    responses={
+        200: {"content": {"application/gzip": {}}, "description": "The recording"},
+        **describe_problems(TrafficUnknown),
+    },
 )
 async def get_recording(traffic: Resource[Traffic]) -> Response:
     """Export the recorded requests, for `lockgate limits plan`; keys stay hashed."""
     recordings = await traffic.gather_recordings()
+    if not recordings.files:
+        raise TrafficUnknown(f"Nothing can be saved: {explain_absence(traffic, recordings)}.")
     headers = {"Content-Disposition": 'attachment; filename="recording.jsonl.gz"'}
     file = await asyncio.to_thread(merge_files, list(recordings.files.values()))
     return Response(file, media_type="application/gzip", headers=headers)

@@ -26,6 +26,7 @@ async def report_usage(traffic: Traffic, policy: str, seconds: int) -> LimitUsag
             )
             for it in report.top_keys
         ],
+        fault=traffic.find_fault() or None,
     )
 
 
@@ -36,6 +37,7 @@ def report_usage_now(traffic: Traffic, policies: Iterable[str]) -> UsageNow:
         now=time.time(),
         policies={name: _to_rates(it) for name, it in counts.items()},
         processes=list(traffic.list_processes()),
+        fault=traffic.find_fault() or None,
     )
 
 

@@ -4,9 +4,10 @@ The change is based on the version that was shown, so it never overwrites that o
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.cli.limits.counts import describe_counts
 from gateway.cli.limits.document import (
     Document,
     find_values,
@@ -16,7 +17,7 @@ from gateway.cli.limits.document import (
     merge,
     to_proposal,
 )
-from gateway.cli.limits.effect import describe_counts, describe_effect
+from gateway.cli.limits.effect import describe_effect
 from gateway.cli.limits.end_time import describe_end
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.ops_client import OpsClient
@@ -67,26 +68,26 @@ def make_change(
         OpsClientError: the ops app has refused; nothing is changed.
     """
     limit, stream = proposal.limit, choose_stream(options)
-    for line in _describe_change(proposal):
-        print(line, file=stream)
+    rows = _list_differences(proposal)
+    print(_describe_policy(limit), file=stream)
+    if not rows:
+        print("Nothing will differ: no version is written.", file=stream)
+        return _finish(options, proposal, limit, None)
+    print(format_rows(("", "IN FORCE NOW", "WILL BE"), rows), file=stream)
     simulation = None if options.no_simulation else _simulate(client, proposal)
     if isinstance(simulation, OpsClientError):
         print(f"No simulation: {'; '.join(simulation.messages)}", file=stream)
     elif simulation is not None:
-        counts = describe_counts(restarts=simulation.restarts_counts)
-        print(*describe_effect(simulation, _MAX_KEYS), counts, sep="\n", file=stream)
+        print(*describe_effect(simulation, _MAX_KEYS), sep="\n", file=stream)
+    print(describe_counts(limit, proposal.document), file=stream)
     if not confirm(options, f"Change {limit.name}?"):
         return print_declined()
     try:
         changed = proposal.send()
     except StaleVersion as conflict:
         return _explain_conflict(client, limit, conflict)
-    if options.json:
-        found = to_json(simulation) if isinstance(simulation, SimulationResult) else None
-        print_json({"before": to_json(limit), "after": to_json(changed), "simulation": found})
-    else:
-        print(f"{changed.name} is at version {changed.version}: {describe_limit(changed)}")
-    return ExitStatus.DONE
+    found = simulation if isinstance(simulation, SimulationResult) else None
+    return _finish(options, proposal, changed, found)
 
 
 def describe_limit(limit: Limit) -> str:
@@ -97,16 +98,35 @@ def describe_limit(limit: Limit) -> str:
     return escape(text + burst) + (" (shadow)" if values.shadow else "")
 
 
-def _describe_change(proposal: ProposedChange) -> Iterator[str]:
-    """Yield the table of what is in force and what will be, with the rows that differ."""
+def _finish(
+    options: argparse.Namespace,
+    proposal: ProposedChange,
+    after: Limit,
+    simulation: SimulationResult | None,
+) -> ExitStatus:
+    """Print the policy as it is now."""
+    if options.json:
+        found = None if simulation is None else to_json(simulation)
+        before = to_json(proposal.limit)
+        print_json({"before": before, "after": to_json(after), "simulation": found})
+    else:
+        print(f"{after.name} is at version {after.version}: {describe_limit(after)}")
+    return ExitStatus.DONE
+
+
+def _describe_policy(limit: Limit) -> str:
+    return (
+        f"{limit.name}, version {limit.version} ({limit.source}), per {escape(limit.in_force.per)}"
+    )
+
+
+def _list_differences(proposal: ProposedChange) -> list[tuple[str, str, str]]:
+    """Return what differs: its name, what is in force, and what will be."""
     limit = proposal.limit
-    per = escape(limit.in_force.per)
-    yield f"{limit.name}, version {limit.version} ({limit.source}), per {per}"
     former = _list_rows(get_values(limit.in_force), limit.live or {})
     coming = _list_rows(find_values(limit, proposal.document), proposal.document)
     names = [it for it in {**former, **coming} if former.get(it) != coming.get(it)]
-    rows = [(it, former.get(it, "-"), coming.get(it, "-")) for it in names]
-    yield format_rows(("", "IN FORCE NOW", "WILL BE"), rows) if rows else "Nothing will differ."
+    return [(it, former.get(it, "-"), coming.get(it, "-")) for it in names]
 
 
 def _list_rows(values: Document, document: Document) -> dict[str, str]:

@@ -65,18 +65,19 @@ def describe_document(document: Document) -> str:
 def format_value(value: object) -> str:
     """Format a value of a policy for people."""
     match value:
-        case None | {}:
+        case None:
             return "-"
         case bool():
             return "on" if value else "off"
         case dict():
-            return ", ".join(f"{tier} {rate}" for tier, rate in value.items())
+            return ", ".join(f"{tier} {rate}" for tier, rate in value.items()) or "-"
     return str(value)
 
 
 def _find_value(limit: Limit, document: Document, name: str) -> object:
-    if document.get(name) is not None:
-        return document[name]
-    of_settings: object = None if limit.settings is None else getattr(limit.settings, name)
-    of_code: object = getattr(limit.declared, name)
-    return of_code if of_settings is None else of_settings
+    of_settings = None if limit.settings is None else getattr(limit.settings, name)
+    below: object = getattr(limit.declared, name) if of_settings is None else of_settings
+    live = document.get(name)
+    if live is None:
+        return below
+    return {**below, **live} if isinstance(below, dict) else live

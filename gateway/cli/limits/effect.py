@@ -1,6 +1,6 @@
 """Describes what a simulation has found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gateway.cli.limits.terminal import format_rows
 from gateway.cli.time_format import format_time
@@ -13,7 +13,8 @@ _HEAD = ("KEY", "CALLER", "REQUESTS", "NEWLY REFUSED", "NEWLY ADMITTED")
 def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str]:
     """Yield lines: the requests, the effect on them, and the callers with the largest effect."""
     effect = simulation.effect
-    yield f"Simulated on {_describe_covers(simulation.covers)}:"
+    yield f"Simulated on {_describe_covers(simulation.covers)}."
+    yield "Compared with how they were decided then, which may differ from what is in force now:"
     yield f"  newly refused   {_format_share(effect.newly_refused, effect.requests)}"
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
@@ -30,22 +31,21 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     yield f"Accuracy: {escape(simulation.accuracy)}"
 
 
-def describe_counts(*, restarts: bool) -> str:
-    """Say what a change does to the counts of the callers."""
-    if restarts:
-        return "Counts restart: each caller begins with an unused quota."
-    return "Counts go on: each caller keeps what it has used."
+def describe_left_out(left_out: Mapping[str, int]) -> str:
+    """Return how many requests were not replayed, by reason; "" if all were."""
+    return escape(", ".join(f"{count:,} {reason}" for reason, count in left_out.items()))
 
 
 def _describe_covers(covers: Covers) -> str:
     times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
-    callers = "" if covers.keys is None else f" of {covers.keys:,} callers"
-    text = f"{covers.requests:,} requests{callers}"
+    text = f"{covers.requests:,} requests"
+    if covers.keys is not None:
+        text += f" of {covers.keys:,} caller{'' if covers.keys == 1 else 's'}"
     if times:
         text += f" from {' to '.join(times)}"
     text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in covers.left_out.items())
-    return text + (f" (left out: {escape(left_out)})" if left_out else "")
+    left_out = describe_left_out(covers.left_out)
+    return text + (f" (left out: {left_out})" if left_out else "")
 
 
 def _format_share(count: int, requests: int) -> str:

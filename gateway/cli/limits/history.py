@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
 def _to_row(entry: HistoryItem) -> tuple[str, ...]:
     return (
         str(entry.seq),
-        str(entry.version),
+        "-" if entry.version is None else str(entry.version),
         format_time(entry.at.timestamp()),
         entry.by,
         entry.action,

@@ -3,7 +3,10 @@
 import argparse
 from typing import Any
 
+from gateway.cli.standard_streams import print_error
 from gateway.ops.models import Limit
+from gateway.settings.errors import escape
+from gateway.settings.rate import parse_rates
 from gateway.startup_error import StartupError
 
 
@@ -23,6 +26,9 @@ def create_rate_patch(options: argparse.Namespace, limit: Limit) -> dict[str, An
     if options.tier is not None:
         if options.rate is None:
             raise InvalidRate("--tier needs the RATE of the tier")
+        if options.tier not in limit.in_force.tiers:
+            known = ", ".join(limit.in_force.tiers) or "none"
+            print_error(escape(f"the tier {options.tier} is new; {limit.name} has: {known}"))
         # A document that has tiers has all of them.
         tiers = {**limit.in_force.tiers, options.tier: parse_quota(options.rate, limit)}
         return {**patch, "tiers": tiers}
@@ -36,9 +42,13 @@ def parse_quota(text: str, limit: Limit) -> str | int:
     """Return the rate of a rate limit as it is, and the number of a concurrency limit.
 
     Raises:
-        InvalidRate: a concurrency limit has no rate.
+        InvalidRate: it is no rate, or no number.
     """
     if limit.kind == "rate":
+        try:
+            parse_rates(text)
+        except ValueError as error:
+            raise InvalidRate(escape(f"rate: {error}")) from error
         return text
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) < 2**31:
         raise InvalidRate(

@@ -5,13 +5,16 @@ from typing import Any, NamedTuple
 
 from gateway.cli.limits.change import ProposedChange, make_change
 from gateway.cli.limits.document import Document, merge
+from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.new_values import parse_quota
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import OpsRefusal
 from gateway.cli.limits.terminal import require_terminal
+from gateway.cli.standard_streams import print_error
 from gateway.cli.time_format import format_time
 from gateway.ops.models import Limit
+from gateway.settings.errors import escape
 
 _Override = dict[str, Any] | None
 
@@ -30,6 +33,9 @@ def run(options: argparse.Namespace) -> int:
         limit = client.get_limit(options.name)
         override = _create_override(options, limit)
         caller = _find_caller(options, client)
+        if override is None and caller.key not in (limit.live or {}).get("overrides", {}):
+            print_error(escape(f"{options.key} has no override under {limit.name}"))
+            return ExitStatus.FAILED
 
         def send() -> Limit:
             body = {"overrides": _name_override(options, caller, override)}

@@ -4,6 +4,7 @@ import argparse
 
 from gateway.app_loader import load_application
 from gateway.bounded_file import UnreadableFile, read_bounded_file
+from gateway.cli.limits.effect import describe_left_out
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.terminal import format_rows, print_json
 from gateway.cli.standard_streams import print_error
@@ -46,9 +47,9 @@ def _describe(found: Plan) -> str:
         (
             name,
             str(effect.requests),
-            str(effect.newly_refused),
-            str(effect.newly_admitted),
-            f"{effect.refused_before} -> {effect.refused_after}",
+            str(effect.own.newly_refused),
+            str(effect.own.newly_admitted),
+            f"{effect.own.refused_before} -> {effect.own.refused_after}",
             "restart" if effect.restarts_counts else "go on",
         )
         for name, effect in simulation.effects.items()
@@ -56,12 +57,14 @@ def _describe(found: Plan) -> str:
     times = f"{format_time(covers.begin)} to {format_time(covers.end)}"
     newly = simulation.newly_refused
     verdict = "accepted" if found.is_accepted else "REFUSED"
+    left_out = [f"Left out: {text}" for text in [describe_left_out(covers.left_out)] if text]
     return "\n".join(
         [
-            f"{covers.requests:,} requests of {covers.keys:,} callers from {times}",
+            f"{covers.requests:,} requests of {covers.keys:,} callers, from {times}",
             format_rows(_HEAD, rows),
+            *left_out,
             f"Accuracy: {escape(simulation.accuracy)}",
-            f"{verdict}: {newly:,} newly refused; {found.max_newly_refused:,} may be",
+            f"{verdict}: {newly:,} newly refused; at most {found.max_newly_refused:,} are allowed",
         ]
     )
 
@@ -85,10 +88,10 @@ def _to_json(found: Plan) -> dict[str, object]:
         "policies": {
             name: {
                 "requests": effect.requests,
-                "newly_refused": effect.newly_refused,
-                "newly_admitted": effect.newly_admitted,
-                "refused_before": effect.refused_before,
-                "refused_after": effect.refused_after,
+                "newly_refused": effect.own.newly_refused,
+                "newly_admitted": effect.own.newly_admitted,
+                "refused_before": effect.own.refused_before,
+                "refused_after": effect.own.refused_after,
                 "shadow_refused": effect.shadow_refused,
                 "restarts_counts": effect.restarts_counts,
             }

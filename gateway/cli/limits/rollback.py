@@ -47,7 +47,7 @@ def _find_document(client: OpsClient, name: str, version: int) -> Document | Non
     for _ in range(_MAX_PAGES):
         entries = client.read_history(name, limit=_PAGE, before=before).entries
         for entry in entries:
-            if entry.version == version and entry.action != "limit.reset":
+            if entry.version == version:
                 return entry.to or {}
         if len(entries) < _PAGE:
             break

@@ -2,8 +2,9 @@
 
 import argparse
 
+from gateway.cli.limits.counts import describe_counts
 from gateway.cli.limits.document import merge, to_proposal
-from gateway.cli.limits.effect import describe_counts, describe_effect
+from gateway.cli.limits.effect import describe_effect
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.new_values import create_rate_patch
 from gateway.cli.limits.ops_address import find_ops_address
@@ -26,5 +27,5 @@ def run(options: argparse.Namespace) -> int:
         print_json(to_json(simulation))
     else:
         print(*describe_effect(simulation, _MAX_KEYS), sep="\n")
-        print(describe_counts(restarts=simulation.restarts_counts))
+        print(describe_counts(limit, document))
     return ExitStatus.DONE

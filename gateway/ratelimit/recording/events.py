@@ -38,6 +38,15 @@ class RecordedDecision:
     fits: tuple[bool, ...]
     remaining: tuple[int, ...]
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the policy refused the request; a shadow refuses none."""
+        rules = self.key.rules
+        if rules is None:
+            return True
+        pairs = zip(rules, self.fits, strict=False)
+        return any(not fits and not rule.shadow for rule, fits in pairs)
+
 
 @dataclass(slots=True)
 class RecordedRequest:

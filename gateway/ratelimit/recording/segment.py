@@ -61,6 +61,11 @@ class Segment:
         """Whether it has any settlement."""
         return SETTLEMENT in self.flags.tobytes()
 
+    def count_requests(self) -> int:
+        """Return the number of requests: decisions after which no row is about the same one."""
+        flags = self.flags.tobytes()
+        return sum(flags.count(last) for last in range(MORE))
+
     def copy(self) -> "Segment":
         """Copy the rows so far."""
         copy = Segment()

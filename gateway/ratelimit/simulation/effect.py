@@ -16,11 +16,26 @@ class KeyEffect:
 
 
 @dataclass(slots=True)
+class OwnEffect:
+    """The requests that one policy refuses, whatever the others do.
+
+    `newly_refused` are admitted requests that it would refuse; `newly_admitted` were refused by it
+    and would be admitted. Several policies may refuse the same request.
+    """
+
+    refused_before: int = 0
+    refused_after: int = 0
+    newly_refused: int = 0
+    newly_admitted: int = 0
+
+
+@dataclass(slots=True)
 class Effect:
     """The requests that a proposed policy counts, as they were decided and as they would be.
 
     A request with several policies is refused if any of them refuses it. `shadow_refused` counts
-    the requests that the policy would refuse if it were no shadow. `restarts_counts` says that the
+    the requests that the policy would refuse if it were no shadow. `own` counts those that the
+    policy itself refuses. `restarts_counts` says that the
     proposal has other windows, or another algorithm: all keys begin with nothing used.
     """
 
@@ -31,6 +46,7 @@ class Effect:
     newly_admitted: int = 0
     shadow_refused: int = 0
     restarts_counts: bool = False
+    own: OwnEffect = field(default_factory=OwnEffect)
     by_key: dict[str, KeyEffect] = field(default_factory=dict)
 
     def list_keys(self, most: int) -> Sequence[KeyEffect]:
@@ -66,7 +82,8 @@ class Effect:
 class Coverage:
     """What a simulation is based on; `begin` and `end` are in seconds since the epoch.
 
-    `requests` were replayed, for `keys` keys. `left_out` counts requests that were not, by reason.
+    `requests` were replayed, under all policies, of `keys` callers. `left_out` counts requests
+    that were not, by reason.
     """
 
     begin: float

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from gateway.ratelimit.policy_in_force import PolicyInForce
-from gateway.ratelimit.recording.events import RecordedGap, RecordedRequest
+from gateway.ratelimit.recording.events import RecordedDecision, RecordedGap, RecordedRequest
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.recording.timeline import Timeline, build_timelines
 from gateway.ratelimit.rule import MICROSECONDS
-from gateway.ratelimit.simulation.effect import Coverage, Effect, Simulation
+from gateway.ratelimit.simulation.effect import Coverage, Effect, OwnEffect, Simulation
 from gateway.ratelimit.simulation.reproduction import CannotSimulate, Reproduction
-from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts
+from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts, SimulatedDecision
 
 WITHOUT_REDIS = "decided without the shared counts"
 UNKNOWN_COUNTS = "the counts of the key were not known yet"
@@ -104,10 +104,11 @@ class _Run:
         self._newly_admitted += decision.admitted and not request.admitted
         for recorded in request.decisions:
             key = recorded.key
-            self._keys.add(f"{key.policy} {key.partition}")
+            self._keys.add(key.partition)
             effect = self._effects.get(key.policy)
             if effect is not None:
                 effect.add(key.partition, before=request.admitted, after=decision.admitted)
+                _add_own(effect.own, request, recorded, decision)
                 effect.shadow_refused += key.policy in decision.shadow_refused_by
                 effect.restarts_counts |= key.policy in counts.restarted
 
@@ -119,8 +120,12 @@ class _Run:
 
     def _describe_accuracy(self) -> str:
         """State what the result assumes."""
+        reproduced = (
+            f"The rules in force reproduce all decisions of {self._requests} recorded requests, "
+            "under all policies."
+        )
         sentences = [
-            f"The rules in force reproduce all recorded decisions of {self._requests} requests.",
+            reproduced,
             "The effect assumes that callers send the same requests at the same times.",
         ]
         restarted = [name for name, effect in self._effects.items() if effect.restarts_counts]
@@ -129,13 +134,25 @@ class _Run:
             sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
         if self._guessed:
             sentences.append(
-                f"{self._guessed} requests that are newly admitted are assumed to hold their "
-                "leases for the mean time of the others."
+                f"{self._guessed} requests that are newly admitted are assumed to last as long as "
+                "the others, on average."
             )
-        if self._left_out:
-            sentences.append(f"{self._left_out.total()} requests are left out.")
         return " ".join(sentences)
 
 
 def _has_prefetch(request: RecordedRequest) -> bool:
     return any(rule.prefetch for decision in request.decisions for rule in decision.key.rules or ())
+
+
+def _add_own(
+    own: OwnEffect,
+    request: RecordedRequest,
+    recorded: RecordedDecision,
+    decision: SimulatedDecision,
+) -> None:
+    """Count a request for the policy of one decision, by what that policy itself refuses."""
+    before, after = recorded.refuses, recorded.key.policy in decision.refused_by
+    own.refused_before += before
+    own.refused_after += after
+    own.newly_refused += after and request.admitted
+    own.newly_admitted += before and decision.admitted

@@ -27,22 +27,27 @@ _Charge = tuple[LimitState, Rule, RecordedDecision]
 
 @dataclass(slots=True)
 class SimulatedDecision:
-    """Whether a request would be admitted, and which policies would refuse it as shadows.
+    """Which policies would refuse a request, and which would as shadows.
 
     If the counts of a key are unknown, the recorded decision about that key stands for the
     simulated one. `is_known` says that the answer does not depend on it.
     """
 
-    admitted: bool = True
+    refused_by: set[str] = field(default_factory=set)
     is_known: bool = True
     shadow_refused_by: set[str] = field(default_factory=set)
+
+    @property
+    def admitted(self) -> bool:
+        """Whether no policy refuses the request."""
+        return not self.refused_by
 
     def refuse(self, policy: str, *, shadow: bool) -> None:
         """Refuse the request, unless the policy is a shadow."""
         if shadow:
             self.shadow_refused_by.add(policy)
         else:
-            self.admitted = False
+            self.refused_by.add(policy)
 
 
 class SimulatedCounts:

@@ -144,9 +144,15 @@ async def test_while_redis_is_down_the_ops_app_says_so(own_redis: RedisServer) -
         caller = await operator.get("/limits/dashboards/callers/user:42")
         assert caller.status_code == 503
         assert caller.json()["detail"] == "Redis, which has the counts, does not respond."
-        assert (await operator.post("/limits/dashboards/simulate", json={})).status_code == 409
+        unheard = "no gateway process is heard: Redis does not respond ("
+        await gathering.wait_until("/usage", lambda it: it["fault"] is not None)
+        simulated = await operator.post("/limits/dashboards/simulate", json={})
+        assert (simulated.status_code, simulated.json()["detail"][: len(unheard)]) == (409, unheard)
         usage = await operator.get("/limits/dashboards/usage?seconds=5")
-        assert usage.json()["allowed"] == [0] * 5
+        assert usage.json()["fault"].startswith(unheard)
+        recording = await operator.get("/recording")
+        assert recording.status_code == 503
+        assert unheard in recording.json()["detail"]
         own_redis.start()
         names = gathering.list_names()
         await gathering.wait_until("/status", lambda it: it["redis"]["redis"] == "up")  # type: ignore[index]
@@ -173,3 +179,4 @@ async def test_without_redis_limits_are_shown_and_no_traffic_is_known() -> None:
             assert "without redis_url" in caller.json()["detail"]
             simulated = await operator.post("/limits/dashboards/simulate", json={})
             assert simulated.status_code == 409
+            assert "that needs `redis_url`" in simulated.json()["detail"]

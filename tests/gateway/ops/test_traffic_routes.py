@@ -6,6 +6,7 @@ import time
 
 import httpx
 
+from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.recording.import_file import import_recordings
 from tests.gateway.ops.ops_server import POLICIES, OpsServer
 
@@ -122,3 +123,15 @@ async def test_the_status_names_each_part(ops: OpsServer, operator: httpx.AsyncC
     (process,) = status["processes"]
     assert status["recording"]["processes"] == [process["name"]]
     assert (status["recording"]["requests"], status["recording"]["keys"]) == (5, None)
+
+
+async def test_a_request_under_two_policies_is_one_request_of_one_caller(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    demands = [Demand(POLICIES[it], "user:9f", None) for it in ("dashboards", "pages")]
+    await ops.gateway[Limits].enforce(demands)
+    status = (await operator.get("/status")).json()
+    assert status["recording"]["requests"] == 1
+    found = await operator.post("/limits/dashboards/simulate", json={"rate": "1/minute"})
+    covers = found.json()["covers"]
+    assert (covers["requests"], covers["keys"]) == (1, 1)

@@ -9,7 +9,7 @@ import { openOverride } from "./overrides.js";
 
 export class TopKeys {
   #table = table("Keys with the most requests", ["Key", "#Allowed", "#Refused"]);
-  #empty = h("p", { class: "placeholder" }, "No request in the last minutes.");
+  #empty = h("p", { class: "placeholder" });
   #onChoose;
   element = h("div", {}, this.#empty, this.#table.element);
 
@@ -18,9 +18,10 @@ export class TopKeys {
     this.#onChoose = onChoose;
   }
 
-  /** @param {import("./types.js").TopKey[]} keys */
-  update(keys) {
+  /** @param {import("./types.js").TopKey[]} keys @param {string | null} fault Why nothing is known. */
+  update(keys, fault) {
     const shown = keys.slice(0, 10);
+    setText(this.#empty, fault ? `Nothing is known of the traffic: ${fault}.` : "No request in the last minutes.");
     this.#empty.hidden = shown.length > 0;
     this.#table.element.hidden = !shown.length;
     syncChildren(this.#table.body, shown, (it) => it.key, (it) => this.#renderRow(it), (row, it) => {

@@ -104,7 +104,7 @@ export class PolicyView {
     this.#chart.update(usage, this.#history.marks);
     this.#showLegend();
     this.#usageTable.update(usage);
-    this.#topKeys.update(usage.top_keys);
+    this.#topKeys.update(usage.top_keys, usage.fault);
   }
 
   /** @param {number | null} index */

@@ -53,6 +53,7 @@
  * @property {number[]} refused
  * @property {number[]} shadow_refused
  * @property {TopKey[]} top_keys
+ * @property {string | null} fault Why nothing is known of the traffic.
  */
 
 /** @typedef {{allowed: number, refused: number, shadow_refused: number}} Rates Requests per second. */

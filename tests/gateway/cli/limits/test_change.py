@@ -24,14 +24,15 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert lines[1].split() == ["IN", "FORCE", "NOW", "WILL", "BE"]
     assert lines[2].split() == ["rate", "120/minute", "60/minute"]
     assert lines[3].startswith("until  no end        Friday 2099-12-04 ")
-    assert lines[4].startswith("Simulated on 100 requests of 1 callers from ")
-    assert lines[5].split() == ["newly", "refused", "40", "(40.0%)"]
-    assert lines[6].split() == ["newly", "admitted", "0", "(0.0%)"]
-    assert lines[7] == "  refused in all  0 -> 40"
-    assert lines[9].split()[1:] == ["user:42", "100", "40", "0"]
-    assert lines[10].startswith("Accuracy: The rules in force reproduce all recorded decisions")
-    assert lines[11] == "Counts go on: each caller keeps what it has used."
-    assert lines[12] == "dashboards is at version 1: 60/minute"
+    assert lines[4].startswith("Simulated on 100 requests of 1 caller from ")
+    assert lines[5].startswith("Compared with how they were decided then")
+    assert lines[6].split() == ["newly", "refused", "40", "(40.0%)"]
+    assert lines[7].split() == ["newly", "admitted", "0", "(0.0%)"]
+    assert lines[8] == "  refused in all  0 -> 40"
+    assert lines[10].split()[1:] == ["user:42", "100", "40", "0"]
+    assert lines[11].startswith("Accuracy: The rules in force reproduce all decisions of 100")
+    assert lines[12] == "Counts go on: each caller keeps what it has used."
+    assert lines[13] == "dashboards is at version 1: 60/minute"
     limit = ops.get()
     assert limit.live == {"rate": "60/minute", "until": "2099-12-04T18:00:00Z"}
     assert limit.changed is not None
@@ -48,10 +49,20 @@ def test_a_concurrency_limit_has_a_number(ops: Ops) -> None:
     assert "chats limits requests at once: RATE must be a number such as 20" in errors
 
 
-def test_counts_that_restart_are_announced(ops: Ops) -> None:
+@pytest.mark.parametrize("options", [[], ["--no-simulation"]])
+def test_counts_that_restart_are_announced(ops: Ops, options: list[str]) -> None:
     ops.send_requests("42", 1)
-    output = ops.print("set", "dashboards", "60/hour", "--reason", "a", "--yes")
+    output = ops.print("set", "dashboards", "60/hour", "--reason", "a", "--yes", *options)
     assert "Counts restart: each caller begins with an unused quota." in output
+
+
+def test_a_change_that_differs_in_nothing_writes_no_version(ops: Ops) -> None:
+    ops.print(*SET, "--yes")
+    ops.type_line("n\n")  # it does not ask
+    for same in (SET, ("rollback", "dashboards", "--to", "1", "--reason", "a")):
+        assert "Nothing will differ: no version is written." in ops.print(*same)
+    ops.print("set", "partners", "10/second, 100/minute", "--reason", "a")
+    assert (ops.get().version, ops.get("partners").version) == (1, 0)
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yess\n"])
@@ -117,19 +128,22 @@ def test_a_second_operator_gets_a_conflict(ops: Ops, monkeypatch: pytest.MonkeyP
 
 
 def test_a_wrong_change_names_the_field_and_the_old_one_stays(ops: Ops) -> None:
-    status, _, errors = ops.run("set", "dashboards", "many", "--reason", "a", "--yes")
-    assert status == 1
+    status, output, errors = ops.run("set", "dashboards", "many", "--reason", "a", "--yes")
+    assert (status, output) == (2, "")
     assert errors.startswith("lockgate: rate: 'many' is not a rate")
     assert ops.get().version == 0
 
 
 @pytest.mark.parametrize("state", ["on", "off"])
 def test_shadow(ops: Ops, state: str) -> None:
-    ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
+    former = "off" if state == "on" else "on"
+    ops.print("set", "dashboards", "60/minute", "--reason", "new", "--yes")
+    ops.print("shadow", "dashboards", former, "--reason", "new", "--yes")
+    version = ops.get().version + 1
     output = ops.print("shadow", "dashboards", state, "--reason", "new", "--yes")
     assert ops.get().in_force.shadow is (state == "on")
     shadow = " (shadow)" if state == "on" else ""
-    assert output.endswith(f"dashboards is at version 2: 120/minute{shadow}\n")
+    assert output.endswith(f"dashboards is at version {version}: 60/minute{shadow}\n")
 
 
 def test_what_a_shadow_would_refuse_is_shown(ops: Ops) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.limits.document import find_values
+from gateway.cli.limits.document import describe_document, find_values, format_value
 from gateway.cli.limits.new_values import InvalidRate, create_rate_patch
 from gateway.ops.models import Kind, Limit, Values
 
@@ -45,6 +45,30 @@ def test_the_rate_of_a_tier_keeps_the_other_tiers() -> None:
     assert create(limit, "90/minute", tier="pro") == {
         "tiers": {"free": "10/minute", "pro": "90/minute"}
     }
+
+
+def test_a_new_tier_is_announced_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    create(make_limit(free="10/minute"), "90/minute", tier="gold")
+    assert capsys.readouterr().err == "lockgate: the tier gold is new; chats has: free\n"
+    create(make_limit(free="10/minute"), "90/minute", tier="free")
+    assert capsys.readouterr().err == ""
+
+
+def test_tiers_are_shown() -> None:
+    tiers = {"free": "10/minute", "pro": "100/minute"}
+    assert format_value(tiers) == "free 10/minute, pro 100/minute"
+    assert format_value({}) == "-"
+    assert describe_document({"tiers": tiers}) == "tiers free 10/minute, pro 100/minute"
+    assert find_values(make_limit(free="1/hour"), {"tiers": {"pro": "2/hour"}})["tiers"] == {
+        "free": "1/hour",
+        "pro": "2/hour",
+    }
+
+
+@pytest.mark.parametrize("text", ["bananas", "", "60/fortnight"])
+def test_a_rate_limit_needs_a_rate(text: str) -> None:
+    with pytest.raises(InvalidRate, match="rate: "):
+        create(make_limit(), text)
 
 
 def test_a_concurrency_limit_has_a_number() -> None:

@@ -51,6 +51,13 @@ def test_another_override_replaces_the_first(ops: Ops) -> None:
     assert ops.get().overrides == []
 
 
+def test_an_override_that_is_not_there_cannot_be_removed(ops: Ops) -> None:
+    status, output, errors = ops.run(*OVERRIDE, "--remove")
+    assert (status, output) == (1, "")
+    assert errors == "lockgate: user:42 has no override under dashboards\n"
+    assert ops.get().version == 0
+
+
 def test_the_effect_is_that_on_the_caller(ops: Ops) -> None:
     ops.send_requests("42", 130)
     ops.send_requests("7", 125)

@@ -54,8 +54,8 @@ def test_the_policies_that_were_in_force_refuse_nothing(
 ) -> None:
     assert run_plan(recording, 0) == 0
     output = capsys.readouterr().out
-    assert output.startswith(f"{REQUESTS} requests of 1 callers from ")
-    assert output.endswith("accepted: 0 newly refused; 0 may be\n")
+    assert output.startswith(f"{REQUESTS} requests of 1 callers, from ")
+    assert output.endswith("accepted: 0 newly refused; at most 0 are allowed\n")
 
 
 def test_a_lower_limit_exceeds_the_plan(
@@ -67,7 +67,7 @@ def test_a_lower_limit_exceeds_the_plan(
     output = capsys.readouterr().out
     row = output.splitlines()[2].split()
     assert row[:4] == ["dashboards", str(REQUESTS), str(refused), "0"]
-    assert output.endswith(f"REFUSED: {refused} newly refused; {refused - 1} may be\n")
+    assert output.endswith(f"REFUSED: {refused} newly refused; at most {refused - 1} are allowed\n")
     assert run_plan(recording, refused, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["accepted"], document["newly_refused"]) == (True, refused)

@@ -10,6 +10,7 @@ from gateway.cli.limits import watch
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import OpsUnreachable
 from gateway.ops.models import LimitList
+from gateway.ops.traffic import OwnTraffic
 from tests.gateway.cli.limits.conftest import Ops
 from tests.gateway.ops.ops_server import POLICIES
 
@@ -33,9 +34,27 @@ def test_top_lists_the_callers(ops: Ops) -> None:
     lines = ops.print("top", "dashboards", "--seconds", "60").splitlines()
     assert lines[1].split()[1:] == ["user:42", "120", "5"]
     assert lines[2].split()[1:] == ["user:7", "10", "0"]
-    assert lines[3].startswith("In all, in 60 s: 130 allowed, 5 refused, 0 would have been")
+    assert lines[3].startswith("In all, in 60 s: 130 allowed, 5 refused.")
     usage = json.loads(ops.print("top", "dashboards", "--json"))
     assert sum(usage["refused"]) == 5
+
+
+def test_top_counts_what_only_shadow_admits(ops: Ops) -> None:
+    ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
+    ops.send_requests("42", 125)
+    output = ops.print("top", "dashboards", "--seconds", "60")
+    assert output.endswith("0 refused; 5 more would be refused without shadow.\n")
+
+
+def test_what_is_not_known_is_not_0(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OwnTraffic, "find_fault", lambda _: "no gateway process is heard")
+    status, output, errors = ops.run("top", "dashboards")
+    assert (status, output) == (1, "")
+    assert "nothing is known of the traffic: no gateway process is heard" in errors
+    _, output, errors = ops.run("watch", "--count", "1")
+    assert output == ""
+    assert "nothing is known of the traffic: no gateway process is heard" in errors
+    assert json.loads(ops.print("watch", "--count", "1", "--json"))["fault"]
 
 
 def test_watch_prints_plain_lines_without_a_terminal(ops: Ops) -> None:

@@ -10,7 +10,7 @@ from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.import_file import import_recordings
 from gateway.ratelimit.simulation.plan import plan
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
-from tests.gateway.ratelimit.recording.traffic import Request, record_in_memory
+from tests.gateway.ratelimit.recording.traffic import VERSIONS, Request, record_in_memory
 
 
 def test_the_number_of_newly_refused_requests_decides() -> None:
@@ -27,6 +27,21 @@ def test_the_number_of_newly_refused_requests_decides() -> None:
     assert accepted.is_accepted
     assert not plan(recordings, policies, max_newly_refused=9).is_accepted
     assert accepted.simulation.effects["unused"].requests == 0
+
+
+def test_only_the_policy_that_refuses_is_to_blame() -> None:
+    traffic = record_in_memory()
+    demands = (("bucketed", "user:a", None, 1), ("shadow", "user:a", None, 1))
+    asyncio.run(traffic.run([Request(1_000, 0, demands) for _ in range(50)]))
+    policies = {
+        "bucketed": PolicyInForce(RateLimit("bucketed", "40/10seconds")),
+        "shadow": PolicyInForce(VERSIONS["shadow"][0]),
+    }
+    simulation = plan(traffic.snapshots(), policies, max_newly_refused=0).simulation
+    assert simulation.newly_refused == 10
+    refused = {name: effect.own.refused_after for name, effect in simulation.effects.items()}
+    newly = {name: effect.own.newly_refused for name, effect in simulation.effects.items()}
+    assert refused == newly == {"bucketed": 10, "shadow": 0}
 
 
 def test_nothing_recorded_is_no_plan() -> None:
