@@ -20,7 +20,7 @@ async def ops() -> AsyncIterator[OpsServer]:
 @pytest.fixture
 async def client(ops: OpsServer) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
-    async with httpx.AsyncClient(base_url=ops.url) as http:
+    async with httpx.AsyncClient(base_url=ops.url, timeout=20) as http:
         yield http
 
 

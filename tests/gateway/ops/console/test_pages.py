@@ -14,7 +14,9 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     with make_settings(has_database=False) as settings:
         async with (
             run_ops(settings) as ops,
-            httpx.AsyncClient(base_url=ops.url, trust_env=False, verify=False) as client,
+            httpx.AsyncClient(
+                base_url=ops.url, trust_env=False, verify=False, timeout=20
+            ) as client,
         ):
             yield client
 
