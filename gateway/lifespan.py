@@ -43,7 +43,7 @@ from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
-from gateway.ratelimit.used_policies import find_claims, find_policies
+from gateway.ratelimit.used_policies import find_claims, find_policies, find_reserved_policies
 from gateway.resources import Resources
 from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -90,7 +90,7 @@ def create_lifespan(
         async with AsyncExitStack() as stack:
             used = find_policies(app.router, application.policies)
             declared = replace(application, policies=used)
-            await _open_own_resources(stack, settings, declared, transports, resources)
+            await _open_own_resources(stack, settings, declared, transports, app)
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
@@ -129,9 +129,10 @@ async def _open_own_resources(
     settings: Settings,
     application: Application,
     transports: Transports,
-    resources: Resources,
+    app: FastAPI,
 ) -> None:
     """Open what the gateway itself needs; each of them may use those before it."""
+    resources: Resources = app.state.resources
     await _open(stack, open_storage(settings, resources), "the database")
     await _open(stack, open_signing_keys(settings, resources), "the signing keys")
     verifier = _open_verifier(settings, application)
@@ -139,7 +140,8 @@ async def _open_own_resources(
     open_revocations(settings, resources, opened)
     await _open(stack, open_keys(resources, opened), "the API keys")
     await _open(stack, open_dpop(settings, resources), "the verifier of DPoP proofs")
-    limits = open_limits(settings, application.policies, resources)
+    settled = find_reserved_policies(app.router)
+    limits = open_limits(settings, application.policies, resources, settled)
     await _open(stack, limits, "the rate limiter")
     open_address_limit(settings, resources)
     internal_tokens = open_internal_tokens(settings, resources)

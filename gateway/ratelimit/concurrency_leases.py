@@ -14,8 +14,7 @@ from secrets import token_hex
 from time import monotonic
 
 from gateway.background_tasks import keep_running
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, Verdict
-from gateway.ratelimit.redis.connection import RedisCheckFailed
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, RedisCheckFailed, Verdict
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 from gateway.request_context import RequestContext
 

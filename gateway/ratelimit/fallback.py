@@ -14,12 +14,12 @@ from gateway.ratelimit.limiter import (
     LeaseUpdate,
     Mark,
     RateLimiter,
+    RedisCheckFailed,
     Settlement,
     Verdict,
 )
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched
-from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.refused_keys import RefusedKeys
 from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
 

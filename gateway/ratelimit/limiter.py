@@ -16,6 +16,10 @@ State = tuple[int, ...]
 """The state of one key, as `dump` of its algorithm returns it."""
 
 
+class RedisCheckFailed(Exception):
+    """Redis gave no verdict. It is not known whether the request was charged."""
+
+
 @dataclass(slots=True)
 class Charge:
     """The cost of one request under one rule, and the key that it is counted under.

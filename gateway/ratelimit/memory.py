@@ -12,6 +12,7 @@ from typing import Protocol, Self
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
+from gateway.ratelimit.cleared_prefixes import ClearedPrefixes
 from gateway.ratelimit.limiter import (
     Charge,
     LeaseUpdate,
@@ -103,7 +104,7 @@ class MemoryLimiter(RateLimiter):
         self._size = 0
         self._sweep_at = 0
         self._by_window: dict[int, OrderedDict[str, LimitState]] = {}
-        self._cleared = set[str]()
+        self._cleared = ClearedPrefixes()
         self._clears = 0
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
@@ -265,8 +266,7 @@ class MemoryLimiter(RateLimiter):
             self._sweep_at = 0
 
     def _drop_cleared(self) -> None:
-        while self._cleared:
-            prefix = self._cleared.pop()
+        for prefix in self._cleared.take():
             for states in self._by_window.values():
                 for key in [key for key in states if key.startswith(prefix)]:
                     del states[key]

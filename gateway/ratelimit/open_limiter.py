@@ -21,11 +21,12 @@ connect. A process notices the loss after two of them at most, and is connected 
 
 @asynccontextmanager
 async def open_limiter(
-    settings: Settings, policies: Iterable[Policy] = ()
+    settings: Settings, policies: Iterable[Policy] = (), settled: Iterable[str] = ()
 ) -> AsyncIterator[RateLimiter]:
     """Open the limiter of this process: on Redis, or in process if no URL is set.
 
-    Its health says what these policies do while Redis does not count.
+    Its health says what these policies do while Redis does not count. Charges of the policies
+    `settled` may be given back by any process.
     The gateway also starts while Redis is down; the limiter connects later. An unexpected exception
     of the first attempt to connect ends the start.
     """
@@ -43,7 +44,7 @@ async def open_limiter(
             shared,
             local,
             unsent=unsent,
-            refused=RefusedKeys(counters.local_keys),
+            refused=RefusedKeys(counters.local_keys, settled=settled),
             prefetched=PrefetchedQuota(counters.local_keys, counters.processes),
             processes=counters.processes,
         )

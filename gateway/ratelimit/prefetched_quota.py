@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.ratelimit.cleared_prefixes import ClearedPrefixes
 from gateway.ratelimit.limiter import Charge, Standing, Verdict
 from gateway.ratelimit.memory import monotonic_microseconds
 from gateway.ratelimit.prefetch_numbers import get_prefetch, get_spending_time
@@ -73,7 +74,7 @@ class PrefetchedQuota:
         self._processes = processes
         self._clock = clock
         self._prefetches: OrderedDict[Charged, Prefetch] = OrderedDict()
-        self._cleared: set[str] = set()
+        self._cleared = ClearedPrefixes()
 
     def __len__(self) -> int:
         return len(self._prefetches)
@@ -121,8 +122,7 @@ class PrefetchedQuota:
         self._cleared.add(prefix)
 
     def _drop_cleared(self) -> None:
-        while self._cleared:
-            prefix = self._cleared.pop()
+        for prefix in self._cleared.take():
             for charged in list(self._prefetches):
                 if any(key.startswith(prefix) for key, _ in charged):
                     del self._prefetches[charged]

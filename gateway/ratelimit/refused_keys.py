@@ -4,9 +4,10 @@ A caller that goes on after a refusal is refused here, at no cost for Redis.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.ratelimit.cleared_prefixes import ClearedPrefixes
 from gateway.ratelimit.limiter import Charge, Standing, Verdict
 from gateway.ratelimit.memory import monotonic_microseconds
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
@@ -25,7 +26,10 @@ class RefusedCharge:
 
 
 class RefusedKeys:
-    """Remembers refusals of at most `max_keys` keys and costs, the most recently used ones."""
+    """Remembers refusals of at most `max_keys` keys and costs, the most recently used ones.
+
+    Those of the policies `settled` are not remembered.
+    """
 
     # Why a remembered refusal is exact: a charge that Redis refused for `retry_after` fits no
     # earlier, because every other charge of its key only makes it wait longer. The time counts
@@ -37,16 +41,23 @@ class RefusedKeys:
     # - counts that are deleted. `clear` is called then in all processes; it also drops the refusals
     #   of the checks that are in flight at that moment, by their generation.
     # - quota that is given back, when a charge is settled, by any process. Refusals of a policy
-    #   whose charges are settled are not remembered, from the first settlement on.
+    #   whose charges are settled are not remembered: those of `reserved()` from the start, and any
+    #   other from its first settlement in this process on.
     # A place of a concurrency limit can come back at any time; such a refusal is not remembered.
 
-    def __init__(self, max_keys: int, clock: Callable[[], int] = monotonic_microseconds) -> None:
+    def __init__(
+        self,
+        max_keys: int,
+        clock: Callable[[], int] = monotonic_microseconds,
+        *,
+        settled: Iterable[str] = (),
+    ) -> None:
         self._generation = 0
         self._max_keys = max_keys
         self._clock = clock
         self._refusals: OrderedDict[tuple[str, int], RefusedCharge] = OrderedDict()
-        self._cleared: set[str] = set()
-        self._excluded: set[str] = set()
+        self._cleared = ClearedPrefixes()
+        self._excluded = set(settled)
 
     def __len__(self) -> int:
         return len(self._refusals)
@@ -129,8 +140,7 @@ class RefusedKeys:
         self._cleared.add(prefix)
 
     def _drop_cleared(self) -> None:
-        while self._cleared:
-            prefix = self._cleared.pop()
+        for prefix in self._cleared.take():
             for key in [key for key in self._refusals if key[0].startswith(prefix)]:
                 del self._refusals[key]
 

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from logging import WARNING, getLogger
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import Charge, RateLimiter, RedisCheckFailed, Settlement, Verdict
 from gateway.ratelimit.policy_checks import MAX_COST
-from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.ratelimit")

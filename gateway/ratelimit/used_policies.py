@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.reserved import ReserveCost
 
 
 def list_route_policies(route: RouteContext) -> list[Policy]:
@@ -23,6 +24,14 @@ def find_policies(router: APIRouter, declared: Mapping[str, Policy]) -> dict[str
         for policy in list_route_policies(route):
             found.setdefault(policy.name, policy)
     return found
+
+
+def find_reserved_policies(router: APIRouter) -> frozenset[str]:
+    """Find the names of the policies whose charges routes settle: those of `reserved()`."""
+    routes = iter_audited_routes(router)
+    calls = [call for route in routes for call in iter_calls(route.dependant)]
+    reserving = [call for call in calls if isinstance(call, ReserveCost)]
+    return frozenset(policy.name for call in reserving for policy in call.policies)
 
 
 def find_claims(policies: Iterable[Policy]) -> frozenset[str]:

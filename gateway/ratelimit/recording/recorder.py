@@ -7,7 +7,10 @@ costs; docs/explanation/how-a-simulation-works.md explains what it keeps, and wh
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from hashlib import blake2b
+from logging import ERROR, getLogger
+from typing import Concatenate, ParamSpec
 
 from gateway.ratelimit.limiter import Charge, LeaseUpdate, Settlement, Standing, State, Verdict
 from gateway.ratelimit.limits import Demand
@@ -26,6 +29,7 @@ from gateway.ratelimit.recording.segment import (
 )
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.ratelimit.usage.usage import Usage
+from gateway.telemetry.log import log_event
 
 MAX_ROWS = 200_000
 SEGMENTS = 16
@@ -36,6 +40,26 @@ MAX_LEASES = 100_000
 
 IN_FLIGHT = MICROSECONDS
 """How long a check can be on its way and in Redis, in microseconds."""
+
+log = getLogger("lockgate.ratelimit")
+
+P = ParamSpec("P")
+
+
+def _stop_on_failure(
+    method: "Callable[Concatenate[Recorder, P], None]",
+) -> "Callable[Concatenate[Recorder, P], None]":
+    """Stop recording if the method fails: a request is not to fail because of its recording."""
+
+    @wraps(method)
+    def call(recorder: "Recorder", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(recorder, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - see above
+            recorder.stop(error)
+
+    return call
+
 
 _KeyOfNumber = tuple[int, str, str, str | None]
 
@@ -87,11 +111,22 @@ class Recorder:
         self._last = (round(wall() * MICROSECONDS), clock()) if is_shared else (0, 0.0)
         self._opened_at = clock()
         self._begin = 0
+        self._has_failed = False
+
+    def stop(self, error: Exception) -> None:
+        """Record nothing more, and drop what was recorded: after a failure, it may have holes."""
+        if not self._has_failed:
+            self._has_failed = True
+            log_event(log, "limits.recording_failed", ERROR, error)
+        self._segment_rows = self._begin = 0
+        self._begin_segment()
+        self._segments = deque([self._segment])
 
     def wants_state(self, key: str) -> bool:
         """Return whether the state of a key before the next decision is to be recorded."""
         return key not in self._known and self._segment_rows > 0
 
+    @_stop_on_failure
     def observe(
         self,
         demands: Sequence[Demand],
@@ -128,6 +163,7 @@ class Recorder:
         else:
             self._add_rows(demands, rule_sets, flags, now, verdict.standings)
 
+    @_stop_on_failure
     def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:
         """Record corrected charges."""
         if not self._segment_rows:
@@ -138,6 +174,7 @@ class Recorder:
             decided_at = settlement.verdict.now
             self._segment.add_settlement(now, key, difference, decided_at, charged_at)
 
+    @_stop_on_failure
     def observe_leases(self, updates: Sequence[LeaseUpdate], now: int) -> None:
         """Record leases that were renewed or released."""
         if not self._segment_rows:
@@ -151,6 +188,7 @@ class Recorder:
             kind, number = RELEASED if is_release else RENEWED, _hash_lease(charge.lease_id)
             self._segment.add_lease(kind, now, self._number_charge(charge), number, expires_at)
 
+    @_stop_on_failure
     def lose(self, charges: Sequence[Charge]) -> None:
         """Record that these charges may have been counted, or not."""
         if self._segment_rows:
@@ -158,6 +196,7 @@ class Recorder:
                 self._known.discard(charge.key)
                 self._add_gap(charge.key, 0)
 
+    @_stop_on_failure
     def forget(self, prefix: str = "") -> None:
         """Note that the counts of all keys with this prefix may have changed unseen just before.
 
@@ -167,6 +206,7 @@ class Recorder:
             self._known = {key for key in self._known if prefix and not key.startswith(prefix)}
             self._add_gap(prefix, 0)
 
+    @_stop_on_failure
     def forget_key(self, key: str) -> None:
         """Note that a key was evicted; it matters if its state is to be known."""
         if key in self._known:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, NoScriptError
 
-from gateway.ratelimit.limiter import Charge, Verdict
+from gateway.ratelimit.limiter import Charge, RedisCheckFailed, Verdict
 from gateway.ratelimit.redis.protocol import RedisProtocol, RedisReply
 from gateway.ratelimit.redis.reply_timeout import ReplyTimeout
 from gateway.ratelimit.redis.script import pack_eval, pack_evalsha, parse_reply
@@ -25,10 +25,6 @@ log = getLogger("lockgate.ratelimit")
 # The charges or another call, the packed command, and the future that the caller awaits.
 Request = Sequence[Charge] | ScriptCall
 Check = tuple[Request, bytes, "asyncio.Future[Any]"]
-
-
-class RedisCheckFailed(Exception):
-    """Redis gave no verdict. It is not known whether the request was charged."""
 
 
 class RedisConnectionState(Enum):

@@ -20,12 +20,13 @@ from gateway.ratelimit.limiter import (
     LeaseUpdate,
     Mark,
     RateLimiter,
+    RedisCheckFailed,
     Settlement,
     Verdict,
 )
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.redis import script_call
-from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
+from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.delete_keys import delete_keys
 from gateway.ratelimit.redis.failures import describe_failure, require_standalone

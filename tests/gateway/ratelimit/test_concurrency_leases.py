@@ -13,12 +13,11 @@ from gateway.ratelimit.concurrency_leases import (
     renew_leases,
 )
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, RedisCheckFailed, Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.partition import make_key
-from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import Algorithm, Rule
 from gateway.request_context import RequestContext
 from gateway.resources import Resources

@@ -114,6 +114,16 @@ def test_a_clear_drops_refusals_by_prefix_and_those_in_flight() -> None:
     assert caller.memory.find([kept]) is not None
 
 
+def test_refusals_of_policies_that_are_settled_elsewhere_are_not_remembered() -> None:
+    clock = ManualClock()
+    memory, limiter = RefusedKeys(10, clock, settled=["tokens"]), MemoryLimiter(clock=clock)
+    settled, other = charge(1, 10, name="tokens"), charge(1, 10, name="other")
+    for one in (settled, settled, other, other):
+        memory.remember([one], limiter.decide([one]), memory.begin_check())
+    assert memory.find([settled]) is None
+    assert memory.find([other]) is not None
+
+
 def test_shadow_policies_and_charges_that_want_the_state_are_left_to_redis() -> None:
     caller = Caller()
     shadow, real = charge(1, 10, name="shadow", shadow=True), charge(1, 10, name="real")

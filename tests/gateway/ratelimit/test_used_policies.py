@@ -10,7 +10,9 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.auth.dependencies import requires
 from gateway.ratelimit import RateLimit, limited
-from gateway.ratelimit.used_policies import find_claims, find_policies
+from gateway.ratelimit.reservation import Reservation
+from gateway.ratelimit.reserved import reserved
+from gateway.ratelimit.used_policies import find_claims, find_policies, find_reserved_policies
 from gateway.settings.schema import Issuer, Settings
 from tests.gateway.auth.token_factory import (
     AUDIENCE,
@@ -40,6 +42,15 @@ def test_the_policies_of_routes_are_found_and_those_of_dependencies_in_them() ->
     assert found == {"declared": DECLARED, "of_route": OF_ROUTE}
     assert find_claims(found.values()) == {"org", "plan", "team"}
     assert find_claims([]) == set()
+
+
+def test_the_policies_of_routes_that_settle_are_known_before_the_first_settlement() -> None:
+    router = APIRouter()
+
+    @router.get("/", dependencies=[limited(DECLARED)])
+    async def read(tokens: Annotated[Reservation, reserved(OF_ROUTE)]) -> None: ...
+
+    assert find_reserved_policies(router) == {"of_route"}
 
 
 async def test_the_claims_of_a_verified_token_are_counted_and_select_the_tier(

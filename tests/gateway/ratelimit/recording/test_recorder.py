@@ -57,6 +57,22 @@ def test_the_oldest_decisions_leave_the_ring() -> None:
     assert recording.end == START + 1_000
 
 
+def test_a_failure_ends_the_recording_and_not_the_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    recorder = open_recorder(clock)
+    observe(recorder, "user:a", clock.now)
+    [rule] = RULES
+    for _ in range(2):
+        observe(recorder, "user:b", clock.now, states={make_key(rule, "user:b"): (2**70, 0)})
+    assert [it.getMessage() for it in caplog.records] == ["limits.recording_failed"]
+    assert not recorder.wants_state(make_key(rule, "user:c"))
+    observe(recorder, "user:c", clock.now)
+    assert list_events(recorder) == []
+    assert sum(recorder.usage.report("pages").allowed) == 4
+
+
 def test_each_segment_has_the_states_of_its_keys() -> None:
     recorder = open_recorder(clock := ManualClock(), rows=160)
     for number in range(100):

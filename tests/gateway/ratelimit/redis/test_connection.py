@@ -5,11 +5,8 @@ import asyncio
 import pytest
 from redis.asyncio.connection import Connection
 
-from gateway.ratelimit.redis.connection import (
-    MAX_PENDING_CHECKS,
-    RedisCheckFailed,
-    RedisConnection,
-)
+from gateway.ratelimit.limiter import RedisCheckFailed
+from gateway.ratelimit.redis.connection import MAX_PENDING_CHECKS, RedisConnection
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.fake_redis_server import VALID_REPLY, FakeRedisServer

@@ -10,10 +10,10 @@ import pytest
 import redis
 from pydantic import RedisDsn
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import Charge, RateLimiter, RedisCheckFailed, Settlement, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.open_limiter import open_limiter
-from gateway.ratelimit.redis.connection import MAX_PENDING_CHECKS, RedisCheckFailed, RedisConnection
+from gateway.ratelimit.redis.connection import MAX_PENDING_CHECKS, RedisConnection
 from gateway.ratelimit.redis.count_restorer import CountRestorer, CountRestorerState
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.ratelimit.redis.script import EPOCH_KEY

@@ -10,7 +10,7 @@ from socket import create_connection, create_server
 
 import pytest
 
-from gateway.ratelimit.redis.connection import RedisCheckFailed
+from gateway.ratelimit.limiter import RedisCheckFailed
 from gateway.ratelimit.redis.failures import describe_failure
 from gateway.ratelimit.redis.redis_internals import parse_error
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter

@@ -12,7 +12,7 @@ import uvloop
 from redis.asyncio.connection import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from gateway.ratelimit.redis.connection import RedisCheckFailed
+from gateway.ratelimit.limiter import RedisCheckFailed
 from gateway.ratelimit.redis.protocol import MAX_REPLY_BYTES, RedisProtocol
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge

@@ -10,8 +10,8 @@ import pytest
 import redis
 from redis.asyncio.connection import AbstractConnection
 
+from gateway.ratelimit.limiter import RedisCheckFailed
 from gateway.ratelimit.redis import redis_limiter
-from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.redis.failures import require_standalone
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
