@@ -212,5 +212,5 @@ class RateLimit(Policy):
         shortest = override.rates[0]
         most = MAX_REFILL * shortest.quota // shortest.window
         burst = self.burst and max(1, min(self.burst, most))
-        changed = self.change(rate=override.rates, burst=burst, lease=None, cost=1)
+        changed = self.change(rate=override.rates, burst=burst, lease=None)
         return changed.make_rules()
