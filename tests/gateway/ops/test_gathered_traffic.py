@@ -173,3 +173,5 @@ async def test_without_redis_limits_are_shown_and_no_traffic_is_known() -> None:
             assert "without redis_url" in caller.json()["detail"]
             simulated = await operator.post("/limits/dashboards/simulate", json={})
             assert simulated.status_code == 409
+            redis = (await operator.get("/status")).json()["redis"]
+            assert redis == {"status": "unknown", "counters": "in the memory of each process"}
