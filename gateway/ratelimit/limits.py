@@ -121,7 +121,7 @@ class Limits:
             admitted=False,
             refused_by=tuple(dict.fromkeys(block.policy for block in blocks)),
             now=int(now * MICROSECONDS),
-            blocked_for=max(block.retry_after for block in blocks),
+            blocked_for=max(block.compute_retry_after(now) for block in blocks),
         )
         if self.observer is not None:
             self.observer.observe(demands, rule_sets, (), verdict)
