@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import NamedTuple
 
+from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ops.caller_keys import CallerKeys, FoundKey
 from gateway.ops.limit_description import describe_override
 from gateway.ops.limit_store import LimitStore, translate_errors
@@ -88,8 +89,11 @@ class CallerLookup:
                 "process can read them."
             )
         charges = [Charge(rule, make_key(rule, found.partition), cost=0) for rule in rules]
-        verdict = await self._limiter.check(charges)
-        if verdict.degraded:
+        try:
+            verdict = await self._limiter.check(charges)
+        except RateLimiterUnavailable:  # a policy that says `deny`
+            verdict = None
+        if verdict is None or verdict.degraded:
             raise CountsUnavailable("Redis, which has the counts, does not respond.")
         return verdict.standings
 

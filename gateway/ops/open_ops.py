@@ -94,6 +94,8 @@ def create_ops_resources(
     resources = Resources(opened)
     # A proof names the URL of the public port, so bound tokens (DPoP) are refused here.
     resources.pop(ProofVerifier, None)
+    if limiter is None:
+        del resources[RateLimiter]  # it counts nothing
     verifier: JwtVerifier = opened[TokenVerifier]
     resources[TokenVerifier] = verifier.accept_audience(audience, settings.issuers)
     live: LiveLimits = opened[LiveLimits]

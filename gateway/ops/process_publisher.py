@@ -171,12 +171,13 @@ class ProcessPublisher:
         """Make an exchange with Redis; log the first failure of several, and return False."""
         try:
             await exchange
-            raise_lost_cancellation()
         except FAILURES as error:
+            raise_lost_cancellation()
             if not self._is_lost:
                 log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)
             self._is_lost = True
             raise_lost_cancellation()
             return False
+        raise_lost_cancellation()
         self._is_lost = False
         return True

@@ -128,7 +128,7 @@ class Limits:
             admitted=False,
             refused_by=tuple(dict.fromkeys(block.policy for block in refusing)),
             now=int(now * MICROSECONDS),
-            blocked_for=max(block.retry_after for block in refusing),
+            blocked_for=max(block.compute_retry_after(now) for block in refusing),
         )
         if self.observer is not None:
             self.observer.observe(demands, rule_sets, (), verdict)

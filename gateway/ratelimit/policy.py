@@ -218,5 +218,5 @@ class RateLimit(Policy):
         shortest = override.rates[0]
         most = compute_largest_burst(shortest.window * MICROSECONDS)
         burst = self.burst and max(1, min(self.burst, most))
-        changed = self.change(rate=override.rates, burst=burst, prefetch=None, cost=1)
+        changed = self.change(rate=override.rates, burst=burst, prefetch=None)
         return changed.make_rules()

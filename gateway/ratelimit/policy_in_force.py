@@ -3,7 +3,7 @@
 What is in force is what the code declares, unless the settings or an operator change it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,11 +21,15 @@ BLOCK_SECONDS = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Refuses a key before anything is counted; `retry_after` is in seconds."""
+    """Refuses a key before anything is counted, until a time in seconds since the epoch."""
 
     policy: str
-    retry_after: float
+    until: float | None = None
     shadow: bool = False
+
+    def compute_retry_after(self, now: float) -> float:
+        """Return the seconds until its end."""
+        return BLOCK_SECONDS if self.until is None else self.until - now
 
 
 Rules = tuple[Rule, ...]
@@ -44,6 +48,7 @@ class PolicyInForce:
     overrides: Mapping[str, KeyOverride] = field(default_factory=dict)
     _rules: Rules = field(init=False, repr=False)
     _by_tier: Mapping[str | None, Rules] = field(init=False, repr=False)
+    _blocks: Mapping[str, Block] = field(init=False, repr=False)
     _overridden: dict[tuple[str, str | None], Rules] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +57,13 @@ class PolicyInForce:
         set_field(self, "_rules", self.policy.make_rules())
         set_field(self, "_by_tier", {it: self.policy.make_rules(it) for it in self.policy.tiers})
         set_field(self, "_overridden", {})
+        # One object per override: the recorder knows rules by their identity.
+        blocks = {
+            key: Block(self.policy.name, it.until, self.policy.shadow)
+            for key, it in self.overrides.items()
+            if it.kind == "block"
+        }
+        set_field(self, "_blocks", blocks)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Describe the values to `pickle`; the rules are made anew."""
@@ -65,15 +77,12 @@ class PolicyInForce:
         if self.overrides:
             override = self.overrides.get(partition)
             if override is not None and override.is_in_force(now):
-                return self._apply(override, partition, tier, now)
+                return self._apply(override, partition, tier)
         return self._by_tier.get(tier, self._rules)
 
-    def _apply(
-        self, override: KeyOverride, partition: str, tier: str | None, now: float
-    ) -> Rules | Block:
+    def _apply(self, override: KeyOverride, partition: str, tier: str | None) -> Rules | Block:
         if override.kind == "block":
-            seconds = BLOCK_SECONDS if override.until is None else override.until - now
-            return Block(self.policy.name, seconds, self.policy.shadow)
+            return self._blocks[partition]
         if override.kind == "allow":
             return ()
         # One entry per override and tier: an unknown tier, which a token can make up, is no key.
@@ -91,9 +100,6 @@ class PolicyInForce:
         return tuple(change_numbers(it, it.quota * times, it.burst * times) for it in rules)
 
 
-Listener = Callable[[str, PolicyInForce], None]
-
-
 class PoliciesInForce:
     """The policies in force by name. `replace` may be called at any time; the next request sees it.
 
@@ -102,7 +108,6 @@ class PoliciesInForce:
 
     def __init__(self, in_force: Iterable[PolicyInForce] = ()) -> None:
         self._by_name = {one.policy.name: one for one in in_force}
-        self._listeners: list[Listener] = []
 
     def __iter__(self) -> Iterator[PolicyInForce]:
         """Iterate over all policies, in the order of their declaration."""
@@ -118,14 +123,8 @@ class PoliciesInForce:
         return self._add(declared) if in_force is None else in_force
 
     def replace(self, name: str, in_force: PolicyInForce) -> None:
-        """Put other values in force, from the next request on, and tell the listeners."""
+        """Put other values in force, from the next request on."""
         self._by_name[name] = in_force
-        for listener in self._listeners:
-            listener(name, in_force)
-
-    def add_listener(self, listener: Listener) -> None:
-        """Call `listener` with the name and the new values after each change."""
-        self._listeners.append(listener)
 
     def _add(self, declared: Policy) -> PolicyInForce:
         if len(self._by_name) >= MAX_POLICIES:

@@ -16,6 +16,7 @@ from gateway.cli.limits.limit_arguments import (
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 
 _MAX_VERSION = 2**53
+_MAX_ENTRIES = 200  # as in the ops API
 _USAGE_SECONDS = 600  # of which each process keeps its usage
 
 
@@ -111,7 +112,11 @@ def _add_history(actions: Subcommands) -> None:
     history = _add_action(actions, "history", purpose, example)
     _add_policy(history)
     history.add_argument(
-        "--limit", type=within(1, 500), default=20, metavar="N", help="so many (default: 20)"
+        "--limit",
+        type=within(1, _MAX_ENTRIES),
+        default=20,
+        metavar="N",
+        help="so many (default: 20)",
     )
     history.add_argument(
         "--before",

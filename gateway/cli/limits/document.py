@@ -29,7 +29,10 @@ def merge(document: Document, patch: Document) -> dict[str, Any]:
 def find_values(limit: Limit, document: Document) -> dict[str, Any]:
     """Return the values that are in force with a document: live beats settings beats code."""
     live = {} if is_over(document) else document
-    return {name: _find_value(limit, live, name) for name in VALUES}
+    values = {name: _find_value(limit, live, name) for name in VALUES}
+    settings = {} if limit.settings is None else limit.settings.tiers
+    values["tiers"] = {**limit.declared.tiers, **settings, **live.get("tiers", {})}
+    return values
 
 
 def is_over(document: Document) -> bool:

@@ -29,9 +29,8 @@ def create_rate_patch(options: argparse.Namespace, limit: Limit) -> dict[str, An
         if options.tier not in limit.in_force.tiers:
             known = ", ".join(limit.in_force.tiers) or "none"
             print_error(escape(f"the tier {options.tier} is new; {limit.name} has: {known}"))
-        # A document that has tiers has all of them.
-        tiers = {**limit.in_force.tiers, options.tier: parse_quota(options.rate, limit)}
-        return {**patch, "tiers": tiers}
+        # The others stay: tiers merge by name.
+        return {**patch, "tiers": {options.tier: parse_quota(options.rate, limit)}}
     if options.rate is None:
         return patch
     field = "limit" if limit.kind == "concurrency" else "rate"

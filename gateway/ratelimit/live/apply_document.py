@@ -169,6 +169,8 @@ def _find_override_errors(
     """Find what does not fit the policy, with the live values and without them."""
     if message := find_partition_error(policies[0], key):
         yield ConfigError(format_path(("overrides", key)), message)
+    if override.times is not None and (message := _find_times_error(policies, override.times)):
+        yield ConfigError(format_path(("overrides", key, "times")), message)
     if override.kind != "rate":
         return
     field = "limit" if override.rates is None else "rate"
@@ -179,3 +181,16 @@ def _find_override_errors(
             message = str(error).removeprefix(f"policy {policy.name}: ")
             yield ConfigError(format_path(("overrides", key, field)), message)
             return
+
+
+def _find_times_error(policies: Sequence[Policy], times: float) -> str:
+    """Return why a factor refuses every request; "" if it does not."""
+    for policy in policies:
+        rules = [it for tier in (None, *policy.tiers) for it in policy.make_rules(tier)]
+        fits = min(max(1, int((it.burst or it.quota) * times)) for it in rules)
+        if isinstance(policy.cost, int) and policy.cost > fits:
+            return (
+                f"a request costs {policy.cost}, so that every request would be refused; at most "
+                f"{fits} fit at once"
+            )
+    return ""

@@ -163,7 +163,7 @@ class SimulatedCounts:
         key = recorded.key
         in_force = self._proposed.get(key.policy)
         if in_force is None:
-            return Block(key.policy, 0) if key.rules is None else key.rules
+            return Block(key.policy) if key.rules is None else key.rules
         seconds = (now + self._to_epoch) / MICROSECONDS
         return in_force.find_rules(key.partition, key.tier, seconds)
 

@@ -180,3 +180,5 @@ async def test_without_redis_limits_are_shown_and_no_traffic_is_known() -> None:
             simulated = await operator.post("/limits/dashboards/simulate", json={})
             assert simulated.status_code == 409
             assert "that needs `redis_url`" in simulated.json()["detail"]
+            redis = (await operator.get("/status")).json()["redis"]
+            assert redis == {"status": "unknown", "counters": "in the memory of each process"}

@@ -211,3 +211,30 @@ async def test_a_heartbeat_is_bounded_and_keeps_the_busiest_policies(
         assert len(heartbeat.model_dump_json()) <= MAX_HEARTBEAT_BYTES
         assert len(heartbeat.usage) > 100
         assert min(it.allowed for it in heartbeat.usage.values()) > 1_500
+
+
+@pytest.mark.parametrize("failure", [None, TimeoutError])
+async def test_a_cancellation_that_an_exchange_drops_still_ends_the_loop(
+    redis_server: RedisServer, failure: type[Exception] | None
+) -> None:
+    """redis-py drops one that arrives together with the result, in Python 3.11."""
+
+    class Dropping(FakeProcess):
+        async def respond(self, request: ProcessRequest) -> bytes:
+            current = asyncio.current_task()
+            assert current is not None
+            current.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            if failure is not None:
+                raise failure
+            return await super().respond(request)
+
+    async with open_channel(make_settings(redis_server)) as redis:
+        request = ProcessRequest(id="0" * 32, wants="usage").model_dump_json()
+        await redis.rpush(KEYS.requests("dropping"), request)
+        publisher = ProcessPublisher(redis, KEYS, "dropping", Dropping())
+        task = asyncio.create_task(publisher.reply_to_requests())
+        done, _ = await asyncio.wait({task}, timeout=5)
+        task.cancel()
+        assert done == {task}

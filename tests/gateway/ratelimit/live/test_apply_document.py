@@ -111,7 +111,7 @@ def test_overrides_of_each_kind() -> None:
     assert in_force.find_rules("user:3", None, NOW) == ()
     block = in_force.find_rules("subject:4", None, NOW)
     assert isinstance(block, Block)
-    assert block.retry_after == 30
+    assert block.compute_retry_after(NOW) == 30
 
 
 MISFITS: list[tuple[Any, dict[str, Any], str, str]] = [
@@ -197,3 +197,23 @@ def test_all_misfits_are_reported_at_once() -> None:
     )
     keys = ['overrides."service:1"', f'overrides."{USER}".limit']
     assert list(errors) == ["rate", "prefetch", *keys]
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"rate": "4/minute"}, "rate"),
+        (
+            {"overrides": {"user:1": {"kind": "rate", "rate": "4/minute"}}},
+            'overrides."user:1".rate',
+        ),
+        ({"overrides": {"user:1": {"kind": "times", "times": 0.1}}}, 'overrides."user:1".times'),
+    ],
+)
+def test_values_below_the_cost_of_a_request_are_refused(
+    document: dict[str, object], path: str
+) -> None:
+    base = PolicyInForce(RateLimit("exports", "20/minute", cost=5))
+    with pytest.raises(InvalidDocument, match="every request would be refused") as caught:
+        apply_document(base, LiveDocument.parse(document))
+    assert [error.path for error in caught.value.errors] == [path]

@@ -2,11 +2,12 @@
 
 import pytest
 
+from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import Charge, Standing, Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.policy_in_force import Block, Rules
+from gateway.ratelimit.policy_in_force import Block, PolicyInForce, Rules
 from gateway.ratelimit.recording import recorder as recorder_module
 from gateway.ratelimit.recording.events import RecordedEvent, RecordedGap, RecordedRequest
 from gateway.ratelimit.recording.recorder import IN_FLIGHT, SEGMENTS, Recorder
@@ -156,6 +157,18 @@ def test_what_was_not_counted_has_an_estimated_time() -> None:
     assert not blocked.is_counted
     assert blocked.decisions[0].key.rules is None
     assert not repeated.is_counted
+
+
+def test_a_blocked_key_is_in_the_table_once() -> None:
+    recorder = open_recorder(clock := ManualClock())
+    overrides = {"user:b": KeyOverride("block", until=2.0e9)}
+    in_force = PolicyInForce(RateLimit("pages", "9/minute"), overrides=overrides)
+    for second in range(50):
+        clock.now += 1_000_000
+        rules = in_force.find_rules("user:b", None, second)
+        observe(recorder, "user:b", 1, rules, admitted=False)
+    [segment] = recorder.snapshot().segments
+    assert len(segment.key_table) == 1
 
 
 async def test_a_snapshot_does_not_change() -> None:
