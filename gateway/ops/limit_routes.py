@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_store import LimitStore
-from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback
+from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback, Sequence
 from gateway.ops.ops_errors import (
     PreconditionFailed,
     PreconditionRequired,
@@ -69,7 +69,7 @@ async def get_history(
     policy: str,
     store: Resource[LimitStore],
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 50,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[Sequence | None, Query(ge=1)] = None,
 ) -> History:
     """List the changes of a policy, the latest first."""
     return History(entries=list(await store.read_history(policy, limit=limit, before=before)))

@@ -144,3 +144,11 @@ async def test_the_issuer_must_be_named_if_there_are_several() -> None:
                 ]
                 assert keys[0] == USER_42
                 assert keys[1] != USER_42
+
+
+async def test_a_reset_needs_a_printable_reason(operator: httpx.AsyncClient) -> None:
+    for query in ("", "?reason=", "?reason=%20", "?reason=%1B[31m", f"?reason={'x' * 1_001}"):
+        refused = await operator.delete(f"/limits/dashboards/callers/user:42{query}")
+        assert refused.status_code == 422, query
+        (error,) = refused.json()["errors"]
+        assert (error["in"], error["field"]) == ("query", "reason")
