@@ -61,7 +61,7 @@ class GatheredTraffic(Traffic):
                 totals.setdefault(policy, Counter()).update(counts.model_dump())
         names = Counts.model_fields
         return {
-            policy: Counts.model_validate({name: total[name] for name in names})
+            policy: Counts.model_construct(None, **{name: total[name] for name in names})
             for policy, total in totals.items()
         }
 

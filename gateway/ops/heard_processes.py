@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 
 _TASK = "ops.listen"
+_MAX_CLOCK_SKEW_SECONDS = 60  # an entry of a later time is none of a process
 _MAX_REQUESTS = 2  # at a time: each occupies a connection
 
 log = getLogger("lockgate.ops")
@@ -145,7 +147,10 @@ class HeardProcesses:
 
     async def _read(self) -> Mapping[str, bytes | None]:
         """Return the heartbeats by the name of the process; None for one that has expired."""
-        found = await self._redis.zrevrange(self._keys.index, 0, MAX_PROCESSES - 1)
+        latest = time.time() + _MAX_CLOCK_SKEW_SECONDS
+        found = await self._redis.zrevrangebyscore(
+            self._keys.index, latest, "-inf", start=0, num=MAX_PROCESSES
+        )
         names = [name.decode(errors="replace") for name in cast("list[bytes]", found)]
         if not names:
             return {}

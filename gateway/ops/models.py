@@ -3,11 +3,23 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Kind = Literal["rate", "concurrency"]
 OverrideKind = Literal["rate", "times", "block", "allow"]
-Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S")]
+
+
+def _require_printable(text: str) -> str:
+    """Refuse control characters and those that change the direction of the text around them."""
+    if not text.isprintable():
+        raise ValueError("must have only printable characters")
+    return text
+
+
+Printable = AfterValidator(_require_printable)
+Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S"), Printable]
+Sequence = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A number of a version or of an entry, which JavaScript and every database have as it is."""
 
 MAX_OVERRIDES = 500
 MAX_SECONDS = 600
@@ -66,7 +78,7 @@ class LimitChange(Proposal):
 class Rollback(_Sent):
     """The version to go back to; 0 has no live document."""
 
-    version: Annotated[int, Field(ge=0)]
+    version: Sequence
     reason: Reason
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 
 from gateway.auth.dependencies import Caller
 from gateway.auth.principal import Principal
@@ -34,10 +34,13 @@ def format_version(version: int) -> str:
     return f'"{version}"'
 
 
-async def read_editor(operator: Caller, if_match: Annotated[str | None, Header()] = None) -> Editor:
+async def read_editor(
+    operator: Caller, request: Request, if_match: Annotated[str | None, Header()] = None
+) -> Editor:
     """Return the operator, and the version that `If-Match` names.
 
-    `*` would match any version, which is what the precondition is there to prevent.
+    Several lines are one list (RFC 9110, section 5.3), which names more than one version. `*` would
+    match any version, which is what the precondition is there to prevent.
 
     Raises:
         PreconditionRequired: there is no `If-Match`.
@@ -48,6 +51,7 @@ async def read_editor(operator: Caller, if_match: Annotated[str | None, Header()
             'Send If-Match with the version that the change is based on, such as If-Match: "7"; '
             "it is the ETag of GET."
         )
+    if_match = ", ".join(request.headers.getlist("if-match"))
     found = _VERSION_TAG.fullmatch(if_match.strip())
     if found is None:
         raise PreconditionFailed(

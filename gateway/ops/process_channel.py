@@ -7,12 +7,13 @@ Nothing here needs a permission for channels, and nothing stays: each key expire
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway.ops.models import MAX_SECONDS
 from gateway.ratelimit.redis.redis_url import create_blocking_pool
 from gateway.settings.schema import Settings
 
@@ -34,41 +35,52 @@ FAILURES = (RedisError, OSError, TimeoutError)
 _COMMAND_SECONDS = 3.0  # BLPOP waits for one second
 _MAX_CONNECTIONS = 4
 
+MAX_COUNT = 2**40
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+EpochSeconds = Annotated[float, Field(ge=0, le=7_258_118_400, allow_inf_nan=False)]
+"""From the year 1970 to 2200."""
 
-class Counts(BaseModel):
+
+class _Message(BaseModel):
+    """A message through Redis, where another program may have written it."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Counts(_Message):
     """The requests under a policy in the last ten seconds."""
 
-    allowed: int
-    refused: int
-    shadow_refused: int
+    allowed: Count
+    refused: Count
+    shadow_refused: Count
 
 
-class RecordedSpan(BaseModel):
+class RecordedSpan(_Message):
     """What a process has recorded: from when until when (epoch seconds), and how many requests."""
 
-    begin: float
-    end: float
-    requests: int
+    begin: EpochSeconds
+    end: EpochSeconds
+    requests: Count
 
 
-class Heartbeat(BaseModel):
+class Heartbeat(_Message):
     """What a process says of itself each second; `beat` counts up. Times are epoch seconds."""
 
-    name: str = Field(max_length=200)
-    started_at: float
-    beat: int
+    name: str = Field(pattern=r"^[!-~]{1,200}$")
+    started_at: EpochSeconds
+    beat: int = Field(ge=0, le=2**53)
     usage: dict[str, Counts] = {}
     services: dict[str, str] = {}
     recorded: RecordedSpan | None = None
 
 
-class ProcessRequest(BaseModel):
+class ProcessRequest(_Message):
     """A request of the ops app; `policy` and `seconds` are those of the usage."""
 
     id: str = Field(pattern=r"^[0-9a-f]{32}$")
     wants: Literal["usage", "recording"]
     policy: str = ""
-    seconds: int = 0
+    seconds: int = Field(0, ge=0, le=MAX_SECONDS)
 
 
 class ChannelKeys:

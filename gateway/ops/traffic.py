@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from gateway.open_clients import OpenServices
 from gateway.ops.models import Process
-from gateway.ops.process_channel import Counts, ProcessRequest, RecordedSpan
+from gateway.ops.process_channel import MAX_COUNT, Counts, ProcessRequest, RecordedSpan
 from gateway.ratelimit.partition import describe
 from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
@@ -27,6 +27,15 @@ class UsageReply(BaseModel):
 
     report: UsageReport
     names: dict[str, str | None]
+
+    @field_validator("report")
+    @classmethod
+    def _require_counts(cls, report: UsageReport) -> UsageReport:
+        by_key = [count for it in report.top_keys for count in (it.allowed, it.refused)]
+        counts = (*report.allowed, *report.refused, *report.shadow_refused, *by_key)
+        if not all(0 <= it <= MAX_COUNT for it in counts):
+            raise ValueError(f"counts must be from 0 to {MAX_COUNT}")
+        return report
 
 
 @dataclass(slots=True)
@@ -117,7 +126,7 @@ class OwnTraffic(Traffic):
     def describe_recorded(self) -> RecordedSpan | None:
         """Return what is recorded; None if nothing is."""
         recording = self._recorder.snapshot()
-        if not len(recording):
+        if not len(recording) or not recording.begin:  # nothing, or gaps before any decision
             return None
         begin, end = recording.begin + recording.to_epoch, recording.end + recording.to_epoch
         return RecordedSpan(

@@ -3,9 +3,16 @@
 import zlib
 from array import array
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from gateway.auth.jwt.strict_json import parse_object
 from gateway.ratelimit.partition import make_key
@@ -13,7 +20,7 @@ from gateway.ratelimit.recording.events import RecordedKey
 from gateway.ratelimit.recording.export import GZIP, VERSION
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.recording.segment import COLUMNS, COUNTED, GAP, MORE, VALUES, Segment
-from gateway.ratelimit.rule import Algorithm, Rule
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_TEXT_BYTES = 256 * 1024 * 1024
@@ -23,6 +30,7 @@ MAX_SEGMENTS = 100_000
 _PIECE_BYTES = 256 * 1024
 _MAX_DEPTH = 5
 _MAX_NUMBER = 2**62
+_MAX_EPOCH = 7_258_118_400 * MICROSECONDS  # the year 2200
 
 _Text = Annotated[str, StringConstraints(max_length=1_024)]
 _Number = Annotated[int, Field(strict=True, ge=-_MAX_NUMBER, le=_MAX_NUMBER)]
@@ -47,6 +55,15 @@ class _RecordingLine(_Strict):
     begin: _Number
     end: _Number
     to_epoch: _Number
+
+    @model_validator(mode="after")
+    def _require_dates(self) -> Self:
+        """Require times that can be shown as dates; `begin` is 0 before the first decision."""
+        if self.begin > self.end:
+            raise ValueError("begin must not be after end")
+        if any(abs(it + self.to_epoch) > _MAX_EPOCH for it in (self.begin, self.end)):
+            raise ValueError("begin and end must be before the year 2200")
+        return self
 
 
 class _SegmentLine(_Strict):

@@ -165,3 +165,11 @@ async def test_a_shown_key_of_another_kind_is_refused(operator: httpx.AsyncClien
     refused = await operator.get(f"/limits/dashboards/callers/{quote(key)}")
     assert refused.status_code == 422
     assert "is not one of its keys" in refused.json()["errors"][0]["message"]
+
+
+async def test_a_reset_needs_a_printable_reason(operator: httpx.AsyncClient) -> None:
+    for query in ("", "?reason=", "?reason=%20", "?reason=%1B[31m", f"?reason={'x' * 1_001}"):
+        refused = await operator.delete(f"/limits/dashboards/callers/user:42{query}")
+        assert refused.status_code == 422, query
+        (error,) = refused.json()["errors"]
+        assert (error["in"], error["field"]) == ("query", "reason")

@@ -3,8 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
@@ -184,6 +184,33 @@ async def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> 
         assert not heard.failure
 
 
+# Members that replace those of a heartbeat that is valid.
+EVIL_MEMBERS = (
+    *(f'"started_at": {it}' for it in ("1e300", "-1e18", "NaN", "253402300800", '"2e9"')),
+    '"recorded": {"begin": 1e300, "end": 1e301, "decisions": 1}',
+    '"recorded": {"begin": 1700000000, "end": 1700000001, "decisions": -1}',
+    '"usage": {"p": {"allowed": -1000000, "refused": 0, "shadow_refused": 0}}',
+    f'"usage": {{"p": {{"allowed": 0, "refused": 1{"0" * 300}, "shadow_refused": 0}}}}',
+    '"beat": -1',
+)
+
+
+def make_evil_heartbeats() -> Iterator[str]:
+    for number, members in enumerate(EVIL_MEMBERS):
+        own = '"started_at": 1700000000, "beat": 1'
+        yield f'{{"name": "evil-{number}", {own}, {members}}}'
+
+
+async def test_entries_of_the_future_do_not_hide_processes(redis_server: RedisServer) -> None:
+    settings = make_settings(redis_server)
+    forged = [text for number in range(400) for text in ("1e12", f"forged-{number}")]
+    redis_server.command("ZADD", KEYS.index, *forged)
+    for name in forged[1::2]:
+        redis_server.command("SET", KEYS.heartbeat(name), "{}", "EX", "60")
+    async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
+        await wait_for_names(heard, "a")
+
+
 async def test_messages_that_are_none_are_ignored(redis_server: RedisServer) -> None:
     settings = make_settings(redis_server)
     async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
@@ -191,11 +218,13 @@ async def test_messages_that_are_none_are_ignored(redis_server: RedisServer) -> 
             "garbage": "{",
             "other": '{"name": "a", "started_at": 1, "beat": 1}',
             "large": " " * (MAX_HEARTBEAT_BYTES + 1),
-        }
+        } | {f"evil-{number}": text for number, text in enumerate(make_evil_heartbeats())}
         for name, value in heartbeats.items():
             redis_server.command("SET", KEYS.heartbeat(name), value)
             redis_server.command("ZADD", KEYS.index, "1", name)
-        redis_server.command("RPUSH", KEYS.requests("a"), '{"id": "x", "wants": "secrets"}')
+        for request in ('"wants": "secrets"', '"wants": "usage", "seconds": 1000000000000'):
+            text = f'{{"id": "{"0" * 32}", {request}}}'
+            redis_server.command("RPUSH", KEYS.requests("a"), text)
         await wait_for_names(heard, "a")
         replies = await heard.ask(Wish("usage"), 10)
         assert replies.received == {"a": b"reply"}

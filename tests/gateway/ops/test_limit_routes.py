@@ -199,6 +199,26 @@ async def test_a_change_needs_the_version_that_it_is_based_on(
     assert get_rate(ops) == "120/minute"
 
 
+async def test_two_lines_of_if_match_are_one_list(operator: httpx.AsyncClient) -> None:
+    for tags in (['"0"', '"42"'], ['"42"', '"0"'], ['"0"', '"0"']):
+        headers = [("If-Match", tag) for tag in tags]
+        body = {"rate": "1/minute", "reason": "load"}
+        refused = await operator.patch("/limits/dashboards", json=body, headers=headers)
+        assert refused.status_code == 412, tags
+    assert (await operator.get("/limits/dashboards")).json()["version"] == 0
+
+
+async def test_a_number_that_no_database_has_is_refused(operator: httpx.AsyncClient) -> None:
+    for number in (2**53, 2**63, 10**30, -1):
+        history = await operator.get("/limits/dashboards/history", params={"before": number})
+        body = {"version": number, "reason": "back"}
+        headers = {"If-Match": '"0"'}
+        rolled = await operator.post("/limits/dashboards/rollback", json=body, headers=headers)
+        assert (history.status_code, rolled.status_code) == (422, 422), number
+    last = await operator.get("/limits/dashboards/history", params={"before": 2**53 - 1})
+    assert last.json() == {"entries": []}
+
+
 async def test_of_two_operators_at_once_one_is_told_of_the_other(
     ops: OpsServer, operator: httpx.AsyncClient
 ) -> None:
@@ -328,7 +348,7 @@ async def test_without_a_database_limits_are_read_and_changes_refused_with_the_r
                 for response in (
                     await change(operator, {"rate": "1/minute"}, version=0),
                     await operator.get("/limits/dashboards/history"),
-                    await operator.delete("/limits/dashboards/callers/user:42"),
+                    await operator.delete("/limits/dashboards/callers/user:42?reason=x"),
                 ):
                     assert response.status_code == 503
                     assert "set database_url" in response.json()["detail"]
