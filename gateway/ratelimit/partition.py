@@ -90,7 +90,7 @@ def make_partition(policy: Policy, key: str, issuer: str) -> str:
     kinds = (own, "subject") if policy.needs_caller else (own,)
     if kind not in kinds or not value:
         forms = " or ".join(f"{kind}:..." for kind in kinds)
-        raise ValueError(f"policy {policy.name}: {key!r:.80} is no key of it; a key is {forms}")
+        raise ValueError(f"{policy.name} does not count {key:.80}; its keys are {forms}")
     if kind == "address":
         return address_partition(None if value == "unknown" else ip_address(value))
     if _DIGEST.fullmatch(value):
