@@ -155,6 +155,8 @@ def _describe_tightest(
     is_rate = isinstance(policy, RateLimit)
     span = f"in {least.window_seconds:g} s" if is_rate else "at once"
     left = f"{least.remaining} of {least.quota} requests {span} are left ({least.label})"
+    if policy.shadow and least.retry_after_seconds:
+        return f"Over the limit, which is in shadow: {left}."
     if not is_limited:
         return f"Not limited: {left}."
     again = f"; some come back in {least.retry_after_seconds:g} s" if is_rate else ""
@@ -184,6 +186,6 @@ def _describe_end(override: Override) -> str:
 
 def _iter_notes(policy: Policy, tier: str | None) -> Iterator[str]:
     if policy.shadow:
-        yield "The policy is a shadow, which refuses nothing."
+        yield "The policy is in shadow: it refuses no request."
     if policy.tiers and tier not in policy.tiers:
         yield f"The rates are those of a caller without a tier ({policy.tier_claim})."

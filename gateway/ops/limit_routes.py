@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_description import describe_entry
 from gateway.ops.limit_store import LimitStore
-from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback, Sequence
+from gateway.ops.models import History, JournalNumber, Limit, LimitChange, LimitList, Rollback
 from gateway.ops.ops_errors import (
     PreconditionFailed,
     PreconditionRequired,
@@ -78,7 +78,7 @@ async def get_history(
     policy: str,
     store: Resource[LimitStore],
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 50,
-    before: Annotated[Sequence | None, Query(ge=1)] = None,
+    before: Annotated[JournalNumber | None, Query(ge=1)] = None,
 ) -> Response:
     """List the changes of a policy, the latest first."""
     entries = await store.read_history(policy, limit=limit, before=before)

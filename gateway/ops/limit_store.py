@@ -123,7 +123,8 @@ def translate_errors(shown_keys: Mapping[str, str] | None = None) -> Iterator[No
     try:
         yield
     except UnknownPolicy as error:
-        raise UnknownLimit(f"{error}.") from error
+        text = str(error)  # which may end with a question
+        raise UnknownLimit(text if text.endswith("?") else f"{text}.") from error
     except VersionConflict as conflict:
         raise _describe_conflict(conflict.current) from conflict
     except InvalidDocument as invalid:

@@ -18,7 +18,7 @@ def _require_printable(text: str) -> str:
 
 Printable = AfterValidator(_require_printable)
 Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S"), Printable]
-Sequence = Annotated[int, Field(ge=0, le=2**53 - 1)]
+JournalNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A number of a version or of an entry, which JavaScript and every database have as it is."""
 
 MAX_OVERRIDES = 500
@@ -78,7 +78,7 @@ class LimitChange(Proposal):
 class Rollback(_Sent):
     """The version to go back to; 0 has no live document."""
 
-    version: Sequence
+    version: JournalNumber
     reason: Reason
 
 

@@ -115,9 +115,7 @@ def parse_key(policy: Policy, key: str) -> ParsedKey:
     kinds = (own, "subject") if policy.needs_caller else (own,)
     if kind not in kinds or not value:
         forms = " or ".join(f"{kind}:..." for kind in kinds)
-        raise ValueError(
-            f"policy {policy.name}: {key!r:.80} is not one of its keys; a key is {forms}"
-        )
+        raise ValueError(f"{policy.name} does not count {key:.80}; its keys are {forms}")
     return ParsedKey(policy.per if kind == own else kind, kind, value)
 
 

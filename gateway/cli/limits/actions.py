@@ -53,7 +53,7 @@ def _add_show(actions: Subcommands) -> None:
 
 def _add_set(actions: Subcommands) -> None:
     example = "lockgate limits set dashboards 60/minute --until 2h --reason 'database is slow'"
-    purpose = "Set the rate of a policy. It shows the simulated effect, and asks before."
+    purpose = "Set the rate of a policy. It shows the simulated effect, and asks first."
     change = _add_action(actions, "set", purpose, example)
     _add_policy(change)
     change.add_argument("rate", metavar="RATE", help=_RATE_HELP)
@@ -83,7 +83,7 @@ def _add_override(actions: Subcommands) -> None:
     kind = change.add_mutually_exclusive_group(required=True)
     kind.add_argument("--rate", metavar="RATE", help=f"another limit: {_RATE_HELP}")
     kind.add_argument(
-        "--times", type=parse_times, metavar="N", help="so many times the limit of the others"
+        "--times", type=parse_times, metavar="N", help="N times the limit of the others"
     )
     kind.add_argument("--block", action="store_true", help="refuse all its requests")
     kind.add_argument("--allow", action="store_true", help="never refuse its requests")
@@ -116,7 +116,7 @@ def _add_history(actions: Subcommands) -> None:
         type=within(1, _MAX_ENTRIES),
         default=20,
         metavar="N",
-        help="so many (default: 20)",
+        help="at most N entries (default: 20)",
     )
     history.add_argument(
         "--before",
@@ -127,8 +127,8 @@ def _add_history(actions: Subcommands) -> None:
 
 
 def _add_rollback(actions: Subcommands) -> None:
-    example = "lockgate limits rollback dashboards --reason 'database is well again'"
-    purpose = "Put an earlier version of a policy in force. It shows the effect, and asks before."
+    example = "lockgate limits rollback dashboards --reason 'database has recovered'"
+    purpose = "Put an earlier version of a policy in force. It shows the effect, and asks first."
     change = _add_action(actions, "rollback", purpose, example)
     _add_policy(change)
     change.add_argument(
@@ -149,7 +149,7 @@ def _add_top(actions: Subcommands) -> None:
         type=within(1, _USAGE_SECONDS),
         default=300,
         metavar="N",
-        help="of the last so many seconds (default: 300)",
+        help="of the last N seconds (default: 300)",
     )
 
 
@@ -157,10 +157,14 @@ def _add_watch(actions: Subcommands) -> None:
     purpose = "Watch the requests per second under every policy, until Ctrl-C."
     watch = _add_action(actions, "watch", purpose, "lockgate limits watch")
     watch.add_argument(
-        "--every", type=within(1, 3_600), default=1, metavar="SECONDS", help="(default: 1)"
+        "--every",
+        type=within(1, 3_600),
+        default=1,
+        metavar="SECONDS",
+        help="the time between readings (default: 1)",
     )
     watch.add_argument(
-        "--count", type=within(1, 1_000_000), metavar="N", help="end after so many readings"
+        "--count", type=within(1, 1_000_000), metavar="N", help="end after N readings"
     )
 
 
@@ -174,8 +178,8 @@ def _add_who(actions: Subcommands) -> None:
 
 
 def _add_reset(actions: Subcommands) -> None:
-    example = "lockgate limits reset dashboards user:42 --reason 'a loop, which is fixed'"
-    purpose = "Forget what a caller has used under a policy. It asks before."
+    example = "lockgate limits reset dashboards user:42 --reason 'its loop is fixed'"
+    purpose = "Forget what a caller has used under a policy. It asks first."
     reset = _add_action(actions, "reset", purpose, example)
     _add_policy(reset)
     _add_key(reset)
@@ -269,7 +273,7 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
 
 def _add_value_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--burst", type=within(1, _MAX_VERSION), metavar="N", help="so many may come at once"
+        "--burst", type=within(1, _MAX_VERSION), metavar="N", help="at most N requests at once"
     )
     parser.add_argument("--tier", metavar="TIER", help="the rate is that of this tier alone")
 

@@ -84,8 +84,8 @@ def make_change(
         return print_declined()
     try:
         changed = proposal.send()
-    except StaleVersion as conflict:
-        return _explain_conflict(client, limit, conflict)
+    except StaleVersion:
+        return _explain_conflict(client, limit)
     found = simulation if isinstance(simulation, SimulationResult) else None
     return _finish(options, proposal, changed, found)
 
@@ -161,9 +161,8 @@ def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult |
         return error
 
 
-def _explain_conflict(client: OpsClient, shown: Limit, conflict: StaleVersion) -> ExitStatus:
+def _explain_conflict(client: OpsClient, shown: Limit) -> ExitStatus:
     """Say who has changed the policy since it was shown."""
-    print_error(*conflict.messages)
     current = client.get_limit(shown.name)
     author = ""
     if current.changed is not None:

@@ -12,6 +12,9 @@ VALUES = ("rate", "limit", "burst", "shadow", "tiers", "prefetch")
 """The fields of a live document that have a value of the policy."""
 
 
+_MAX_OVERRIDES = 3
+
+
 def merge(document: Document, patch: Document) -> dict[str, Any]:
     """Merge a patch into a document: null removes a member (RFC 7396)."""
     merged = dict(document)
@@ -60,9 +63,13 @@ def describe_document(document: Document) -> str:
     """Return what a live document sets, in a few words."""
     values = [f"{it} {format_value(document[it])}" for it in VALUES if it in document]
     until = [f"until {document['until']}"] if "until" in document else []
-    count = len(document.get("overrides") or ())
-    overrides = [f"{count} override{'s' if count > 1 else ''}"] if count else []
-    return ", ".join([*values, *until, *overrides])
+    listed = [
+        f"override {it.get('caller') or key} {it['kind']}"
+        for key, it in (document.get("overrides") or {}).items()
+    ]
+    if len(listed) > _MAX_OVERRIDES:
+        listed[_MAX_OVERRIDES:] = [f"{len(listed) - _MAX_OVERRIDES} more"]
+    return ", ".join([*values, *until, *listed])
 
 
 def format_value(value: object) -> str:

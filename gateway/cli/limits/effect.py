@@ -19,7 +19,7 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
     if effect.shadow_refused:
-        yield f"  a shadow would have refused {effect.shadow_refused:,} of them"
+        yield f"  {effect.shadow_refused:,} more would be refused without shadow"
     keys = simulation.keys[:max_keys]
     if keys:
         rows = [

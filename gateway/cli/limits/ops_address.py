@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.cli.running_demo import request_operator_token
@@ -25,15 +25,24 @@ class InvalidAddress(StartupError):
 
 @dataclass(frozen=True, slots=True)
 class OpsAddress:
-    """The URL of the ops app, without a slash at its end, and a token."""
+    """The URL of the ops app, without a slash at its end, and a token.
+
+    `token_source` names where the token is from; None if there is none.
+    """
 
     url: str
     token: str | None = field(repr=False)
+    token_source: str | None = field(default=None, compare=False)
 
     @property
     def is_on_this_machine(self) -> bool:
         """Whether the URL names this machine."""
         return urlsplit(self.url).hostname in _LOOPBACK
+
+    @property
+    def is_that_of_the_demo(self) -> bool:
+        """Whether a running demo serves its ops app there."""
+        return self.is_on_this_machine and urlsplit(self.url).port == urlsplit(DEFAULT_URL).port
 
 
 def find_ops_address(options: argparse.Namespace) -> OpsAddress:
@@ -45,9 +54,11 @@ def find_ops_address(options: argparse.Namespace) -> OpsAddress:
     given = options.ops or os.environ.get(OPS_URL_VARIABLE)
     source = "--ops" if options.ops else OPS_URL_VARIABLE
     url = DEFAULT_URL if not given else _check_url(given.strip(), source)
-    address = OpsAddress(url, _find_token(options.token))
-    if address.token is None and address.is_on_this_machine:
-        return replace(address, token=request_operator_token(OPS_SCOPES))
+    token, token_source = _find_token(options.token)
+    address = OpsAddress(url, token, token_source)
+    if token is None and address.is_that_of_the_demo:
+        token = request_operator_token(OPS_SCOPES)
+        return OpsAddress(url, token, None if token is None else "the running demo")
     return address
 
 
@@ -76,14 +87,15 @@ def _is_address(parts: SplitResult) -> bool:
     )
 
 
-def _find_token(option: str | None) -> str | None:
+def _find_token(option: str | None) -> tuple[str | None, str | None]:
+    """Return the token and where it is from."""
     text = option or os.environ.get(OPS_TOKEN_VARIABLE)
     source = "--token" if option else OPS_TOKEN_VARIABLE
     if option == "-":
         text, source = sys.stdin.readline(_MAX_TOKEN_LENGTH), "standard input"
     token = (text or "").strip().removeprefix("Bearer ").strip()
     if not token:
-        return None
+        return None, None
     if not token.isascii() or not token.isprintable() or " " in token:
         raise InvalidAddress(f"{source} must have one token")
-    return token
+    return token, source

@@ -212,8 +212,8 @@ class OpsClient:
         except ValueError:
             problem = {}
         members = problem if isinstance(problem, dict) else {}
-        has_token = self._address.token is not None
-        raise create_refusal(response.status_code, members, has_token=has_token)
+        source = self._address.token_source
+        raise create_refusal(response.status_code, members, token_source=source)
 
 
 def _read(response: httpx.Response) -> bytes:

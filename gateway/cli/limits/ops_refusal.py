@@ -49,21 +49,26 @@ class StaleVersion(OpsRefusal):
 _KINDS = {409: NoSimulation, 412: StaleVersion}
 _HINTS = {
     400: "is the host of the URL in `ops.hosts`?",
-    409: "409: no simulation",
     412: "412: nothing is changed",
     428: "this command sends If-Match: does a proxy in between remove it?",
 }
 
 
-def create_refusal(status: int, problem: Mapping[str, Any], *, has_token: bool) -> OpsRefusal:
-    """Create the error for a problem document (RFC 9457)."""
+def create_refusal(
+    status: int, problem: Mapping[str, Any], *, token_source: str | None
+) -> OpsRefusal:
+    """Create the error for a problem document (RFC 9457); `token_source` names the token sent."""
     detail = str(problem.get("detail") or problem.get("title") or f"status {status}")
     kind = _KINDS.get(status, OpsRefusal)
     match status:
         case 401:
-            messages = [_describe_unauthenticated(has_token=has_token)]
+            messages = [_describe_unauthenticated(token_source)]
         case 403:
             messages = [_describe_forbidden(problem, detail)]
+        case 404 if problem.get("detail") in {None, "Not Found"}:
+            messages = ["this is no ops app: it has no such path (404); is it the public port?"]
+        case 409:
+            messages = [detail]
         case 422:
             messages = _list_fields(problem, detail)
         case _:
@@ -71,16 +76,16 @@ def create_refusal(status: int, problem: Mapping[str, Any], *, has_token: bool) 
     return kind(status, *messages)
 
 
-def _describe_unauthenticated(*, has_token: bool) -> str:
-    if not has_token:
+def _describe_unauthenticated(token_source: str | None) -> str:
+    if token_source is None:
         return (
             f"the ops app needs a token: set {OPS_TOKEN_VARIABLE}, or pipe one with `--token -`; "
             "it must be issued for the audience `ops.audience`"
         )
     return (
-        "the ops app does not accept the token (401): it must be valid now, of an issuer in "
-        "`issuers`, and issued for the audience `ops.audience`; the log of the ops app has the "
-        "reason"
+        f"the ops app does not accept the token of {token_source} (401): it must be valid "
+        "now, of an issuer in `issuers`, and issued for the audience `ops.audience`; the log of "
+        "the ops app has the reason"
     )
 
 

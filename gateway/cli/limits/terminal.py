@@ -23,9 +23,12 @@ class NoTerminal(StartupError):
     exit_status = 2
 
 
-def format_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def format_rows(
+    head: Sequence[str], rows: Iterable[Sequence[str]], max_length: int = _MAX_CELL_LENGTH
+) -> str:
     """Format a table; long cells are cut, and characters that a terminal interprets escaped."""
-    return format_table([tuple(head), *(tuple(map(_format_cell, row)) for row in rows)])
+    cells = (tuple(_format_cell(text, max_length) for text in row) for row in rows)
+    return format_table([tuple(head), *cells])
 
 
 def to_json(model: BaseModel) -> dict[str, Any]:
@@ -67,6 +70,6 @@ def print_declined() -> ExitStatus:
     return ExitStatus.FAILED
 
 
-def _format_cell(text: str) -> str:
+def _format_cell(text: str, max_length: int) -> str:
     shown = escape(text)
-    return shown if len(shown) <= _MAX_CELL_LENGTH else shown[: _MAX_CELL_LENGTH - 1] + "…"
+    return shown if len(shown) <= max_length else shown[: max_length - 1] + "…"

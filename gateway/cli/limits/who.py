@@ -11,6 +11,7 @@ from gateway.cli.standard_streams import print_error
 from gateway.ops.models import CallerStanding, Kind, Limit, RuleStanding
 from gateway.settings.errors import escape
 
+_MAX_WHY_LENGTH = 2_000
 _HEAD = ("POLICY", "LIMITED", "REMAINING", "OF", "RETRY IN", "OVERRIDE", "WHY")
 
 
@@ -30,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({limit.name: to_json(standing) for limit, standing in found})
         return ExitStatus.DONE
-    print(format_rows(_HEAD, (_to_row(limit, standing) for limit, standing in found)))
+    rows = (_to_row(limit, standing) for limit, standing in found)
+    print(format_rows(_HEAD, rows, max_length=_MAX_WHY_LENGTH))
     return ExitStatus.DONE
 
 
@@ -52,7 +54,7 @@ def _to_row(limit: Limit, standing: CallerStanding) -> tuple[str, ...]:
         "yes" if standing.limited else "no",
         "-" if rule is None else str(rule.remaining),
         "-" if rule is None else _describe_quota(limit.kind, rule),
-        f"{rule.retry_after_seconds:g} s" if rule and rule.retry_after_seconds else "-",
+        f"{rule.retry_after_seconds:g} s" if rule and standing.limited else "-",
         "-" if override is None else describe_override(override.model_dump(mode="json")),
         standing.why,
     )

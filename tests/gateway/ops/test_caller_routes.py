@@ -110,14 +110,14 @@ async def test_a_shadow_limits_no_caller(ops: OpsServer, operator: httpx.AsyncCl
     found = (await operator.get("/limits/pages/callers/address:192.0.2.7")).json()
     assert not found["limited"]
     assert found["rules"][0]["remaining"] <= 0
-    assert found["why"].endswith("The policy is a shadow, which refuses nothing.")
+    assert found["why"].endswith("The policy is in shadow: it refuses no request.")
 
 
 async def test_keys_of_other_kinds_are_refused(operator: httpx.AsyncClient) -> None:
     for policy, key, message in (
         ("dashboards", "42", "must be a kind and a value"),
-        ("dashboards", "service:shop", "a key is user:... or subject:..."),
-        ("pages", "user:42", "a key is address:..."),
+        ("dashboards", "service:shop", "its keys are user:... or subject:..."),
+        ("pages", "user:42", "its keys are address:..."),
         ("pages", "address:home", "does not appear to be an IPv4 or IPv6 address"),
     ):
         refused = await operator.get(f"/limits/{policy}/callers/{key}")
@@ -164,7 +164,7 @@ async def test_a_shown_key_of_another_kind_is_refused(operator: httpx.AsyncClien
     key = USER_42.replace("user", "service")
     refused = await operator.get(f"/limits/dashboards/callers/{quote(key)}")
     assert refused.status_code == 422
-    assert "is not one of its keys" in refused.json()["errors"][0]["message"]
+    assert "does not count" in refused.json()["errors"][0]["message"]
 
 
 async def test_a_reset_needs_a_printable_reason(operator: httpx.AsyncClient) -> None:

@@ -57,6 +57,10 @@ def test_tiers_are_shown() -> None:
     assert format_value(tiers) == "free 10/minute, pro 100/minute"
     assert format_value({}) == "-"
     assert describe_document({"tiers": tiers}) == "tiers free 10/minute, pro 100/minute"
+    override = {"kind": "block", "caller": "user:42"}
+    assert describe_document({"overrides": {"user:9f": override}}) == "override user:42 block"
+    many = {f"user:{number}": override for number in range(5)}
+    assert describe_document({"overrides": many}).endswith("override user:42 block, 2 more")
     assert find_values(make_limit(free="1/hour"), {"tiers": {"pro": "2/hour"}})["tiers"] == {
         "free": "1/hour",
         "pro": "2/hour",

@@ -79,4 +79,7 @@ def test_with_a_running_demo_neither_a_url_nor_a_token_is_needed(
     monkeypatch.setattr(ops_address, "DEFAULT_URL", demo.ops)
     assert main(["limits", "list"]) == 0
     assert "dashboards" in capsys.readouterr().out
-    assert find("https://ops.example.com").token is None  # no other machine gets its token
+    assert find(demo.ops).token_source == "the running demo"
+    # No other ops app gets its token, on this machine or another one.
+    assert find("https://ops.example.com").token is None
+    assert find("http://127.0.0.1:1").token is None

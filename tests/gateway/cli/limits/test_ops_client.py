@@ -32,9 +32,23 @@ def test_a_token_of_another_audience(ops: Ops) -> None:
     token = ops.server.token(READ, WRITE, audience="lockgate-demo")
     status, output, error = ops.run("list", "--token", token)
     assert (status, output) == (1, "")
-    assert "does not accept the token (401)" in error
+    assert "does not accept the token of --token (401)" in error
     assert "issued for the audience `ops.audience`" in error
     assert token not in error
+
+
+def test_the_public_port_is_named(ops: Ops) -> None:
+    problem = json.dumps({"title": "Not Found", "status": 404}).encode()
+    with serve(404, "application/problem+json", problem) as url:
+        status, _, error = ops.run("list", "--ops", url)
+    assert status == 1
+    assert "this is no ops app" in error
+    assert "is it the public port?" in error
+
+
+def test_a_misspelt_policy_is_corrected(ops: Ops) -> None:
+    _, _, error = ops.run("show", "dashbords")
+    assert "did you mean dashboards? (status 404)" in error
 
 
 def test_a_token_without_the_scope(ops: Ops) -> None:

@@ -70,7 +70,7 @@ def test_the_effect_is_that_on_the_caller(ops: Ops) -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("service:billing", "key: policy dashboards: "),
+        ("service:billing", "key: dashboards does not count service:billing; its keys are user:"),
         ("user:42", "issuer: is not an issuer of the settings"),
     ],
 )

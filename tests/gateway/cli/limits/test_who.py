@@ -28,6 +28,15 @@ def test_a_kind_of_key_that_no_policy_counts(ops: Ops) -> None:
     assert "no policy counts tenant:acme; policies count per address, service, user" in errors
 
 
+def test_a_policy_in_shadow_limits_no_caller(ops: Ops) -> None:
+    ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
+    ops.send_requests("42", 121)
+    row = ops.print("who", "user:42").splitlines()[1]
+    assert row.split()[:8] == ["dashboards", "no", "0", "120", "in", "60", "s", "-"]
+    assert "Over the limit, which is in shadow: 0 of 120 requests in 60 s are left" in row
+    assert row.rstrip().endswith("The policy is in shadow: it refuses no request.")
+
+
 def test_reset_forgets_what_was_used(ops: Ops) -> None:
     ops.send_requests("77", 121)
     reset = ("reset", "dashboards", "user:77", "--reason", "a loop")
