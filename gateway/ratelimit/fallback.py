@@ -1,11 +1,10 @@
 """`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
 from asyncio import Future
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.limiter import (
@@ -125,11 +124,17 @@ class FallbackLimiter(RateLimiter):
             self._unsent.settle(scaled)
             return None
 
-    def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
-        """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
-        for memory in (self._local, self._unsent, self._refused, self._prefetched):
+    def clear_local(self, prefix: str) -> None:
+        """Drop what this process counts and remembers of all keys that begin with `prefix`."""
+        for memory in (self._refused, self._prefetched):
             memory.clear(prefix)
-        return self._shared.clear(prefix)
+        self._local.clear_local(prefix)
+        self._unsent.clear_local(prefix)
+        self._shared.clear_local(prefix)
+
+    async def clear_shared(self, prefix: str, keys: Collection[str] = ()) -> None:
+        """Delete the counts in Redis of `keys`, or of all keys that begin with `prefix`."""
+        await self._shared.clear_shared(prefix, keys)
 
     def health(self) -> dict[str, str | int]:
         """Return the health of the limiter on Redis, and the number of checks without it."""

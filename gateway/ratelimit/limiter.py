@@ -6,9 +6,9 @@ because each request creates three of them and a frozen one takes three times as
 
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from gateway.ratelimit.rule import Rule
 
@@ -217,9 +217,8 @@ class RateLimiter(ABC):
             RedisCheckFailed: there is no connection to Redis. This process has the updates.
         """
 
-    @abstractmethod
-    def call_on_connect(self, callback: Callable[[], None]) -> None:
-        """Call a function after each later connect to Redis, if this limiter uses it."""
+    def call_on_connect(self, callback: Callable[[], None]) -> None:  # noqa: B027
+        """Call a function after each later connect to Redis. Without Redis there is none."""
 
     @abstractmethod
     def mark(self) -> Mark:
@@ -239,11 +238,22 @@ class RateLimiter(ABC):
         """
 
     @abstractmethod
-    def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
-        """Drop the counts of all keys that begin with `prefix`: in this process at once.
+    def clear_local(self, prefix: str) -> None:
+        """Drop what this process counts and remembers of all keys that begin with `prefix`.
 
-        Returns what remains to be awaited, for counts in Redis. It raises a RedisError or an
-        OSError if Redis cannot be reached.
+        The counts in Redis stay.
+        """
+
+    async def clear_shared(  # noqa: B027 - without Redis, nothing is shared
+        self, prefix: str, keys: Collection[str] = ()
+    ) -> None:
+        """Delete the counts in Redis of `keys`, or of all keys that begin with `prefix`.
+
+        `prefix` is that of the keys in any case. Call `clear_local` before. Without Redis there is
+        nothing to delete.
+
+        Raises:
+            RedisError, OSError: Redis cannot be reached.
         """
 
     @abstractmethod

@@ -93,8 +93,8 @@ class MemoryLimiter(RateLimiter):
     # - `_size` is the number of states in all windows, and at most `_max_keys`.
     # - Within a window the first state is usually the first to expire, so that a sweep looks at
     #   the front alone. `_sweep_at` is the earliest time at which a sweep can find anything.
-    # - Only the thread of the event loop touches the states. `clear`, which any thread may call,
-    #   adds to `_cleared` and then sets `_sweep_at` to 0, so that the next check sweeps first.
+    # - Only the thread of the event loop touches the states. `clear_local`, which any thread may
+    #   call, adds to `_cleared` and then sets `_sweep_at` to 0, so that the next check sweeps.
 
     def __init__(
         self, max_keys: int = 100_000, clock: Callable[[], int] = monotonic_microseconds
@@ -159,9 +159,6 @@ class MemoryLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
 
-    def call_on_connect(self, callback: Callable[[], None]) -> None:
-        """Never call it: there is no Redis."""
-
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""
         return Mark(self._clock(), self._clears)
@@ -183,7 +180,7 @@ class MemoryLimiter(RateLimiter):
         """Return the time of the clock that decides, in microseconds."""
         return self._clock()
 
-    def clear(self, prefix: str) -> None:
+    def clear_local(self, prefix: str) -> None:
         """Drop the states of all keys that begin with `prefix`, before the next check."""
         self._cleared.add(prefix)
         self._clears += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.ratelimit.key_override import KeyOverride
+from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.rule import Rule, change_numbers
 
@@ -79,6 +80,14 @@ class PolicyInForce:
             if override is not None and override.is_in_force(now):
                 return self._apply(override, partition, tier)
         return self._by_tier.get(tier, self._rules)
+
+    def list_keys(self, partition: str) -> set[str]:
+        """List the keys of a partition: in any tier, with its override and without."""
+        rules = [*self._rules, *(rule for some in self._by_tier.values() for rule in some)]
+        override = self.overrides.get(partition)
+        if override is not None and (override.rates or override.limit):
+            rules += self.policy.make_override_rules(override)
+        return {make_key(rule, partition) for rule in rules}
 
     def _apply(self, override: KeyOverride, partition: str, tier: str | None) -> Rules | Block:
         if override.kind == "block":

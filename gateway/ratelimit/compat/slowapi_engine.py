@@ -47,14 +47,13 @@ def clear_soon(engine: RateLimiter, prefix: str) -> Awaitable[None]:
     Those in Redis are gone when the result has been awaited, or when this returns in a thread
     without an event loop. A failure is raised there; it is logged if the result is not awaited.
     """
-    pending = engine.clear(prefix)
-    if pending is None:
-        return _Done()
+    engine.clear_local(prefix)
     try:
-        return _Clearing(asyncio.get_running_loop().create_task(pending))
+        loop = asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(pending)
+        asyncio.run(engine.clear_shared(prefix))
         return _Done()
+    return _Clearing(loop.create_task(engine.clear_shared(prefix)))
 
 
 class _Done:

@@ -214,7 +214,8 @@ class LiveLimits:
         await store.storage.database.write(record)
         await _refresh(store)
         try:
-            await clear_everywhere(self._limiter, name, partition)
+            in_force = base, self._policies.find_in_force(name)
+            await clear_everywhere(self._limiter, in_force, partition)
         finally:
             await _publish(store, RESET_MESSAGE)
 

@@ -1,5 +1,6 @@
 """Keeps the live limits of this process up to date with the database."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from gateway.ratelimit.live.reset_counts import clear_here
 from gateway.storage.change_feed import Page
 
 _RESETS_AT_ONCE = 500
+_MAX_REPEATED = 2_000
 _REPEAT_SECONDS = 30.0
 """A reset takes no longer than this, so that its counts in Redis are gone by then."""
 
@@ -34,8 +36,7 @@ class LiveReplica:
         self._limiter = limiter
         self._clock = clock
         self._is_loaded = False
-        self._resets: Sequence[CountReset] = ()
-        self._reset_at = 0.0
+        self._resets = deque[tuple[float, CountReset]](maxlen=_MAX_REPEATED)
 
     def load(self, connection: Connection, after: int) -> LoadedLimits | Page:
         """Load what comes after the entry `after` of the journal. Runs in a thread."""
@@ -52,16 +53,18 @@ class LiveReplica:
         self._policies.put(changes.states, now, is_complete=changes.is_complete)
         self._is_loaded = True
         if changes.resets:
-            self._resets, self._reset_at = changes.resets, self._clock.monotonic()
+            read_at = self._clock.monotonic()
+            self._resets.extend((read_at, reset) for reset in changes.resets)
             self.repeat_resets()
 
     def repeat_resets(self) -> None:
-        """Clear once more what was reset last, unless that was long ago.
+        """Clear once more what was reset lately.
 
         Between the entry in the journal and the end of the counts in Redis, this process may have
         got another refusal from Redis, and remembers it.
         """
-        if self._clock.monotonic() - self._reset_at > _REPEAT_SECONDS:
-            self._resets = ()
-        for reset in self._resets:
+        resets, now = self._resets, self._clock.monotonic()
+        while resets and now - resets[0][0] > _REPEAT_SECONDS:
+            resets.popleft()
+        for _, reset in resets:
             clear_here(self._limiter, reset.policy, reset.partition)

@@ -1,11 +1,13 @@
 """Clears the counts of one caller under one policy: in this process, or also in Redis."""
 
 import asyncio
+from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.policy_in_force import PolicyInForce
 
 _TIMEOUT_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 1.0
@@ -13,23 +15,26 @@ _RETRY_AFTER_SECONDS = 1.0
 
 def clear_here(limiter: RateLimiter, policy: str, partition: str) -> None:
     """Clear what this process counts and remembers. Another process clears Redis."""
-    pending = limiter.clear(_make_prefix(policy, partition))
-    if pending is not None:
-        pending.close()
+    limiter.clear_local(_make_prefix(policy, partition))
 
 
-async def clear_everywhere(limiter: RateLimiter, policy: str, partition: str) -> None:
+async def clear_everywhere(
+    limiter: RateLimiter, in_force: Sequence[PolicyInForce], partition: str
+) -> None:
     """Clear what this process counts and remembers, and the counts in Redis.
+
+    `in_force` are the values of one policy whose windows count, or may count later. A count of
+    another window, which was in force before, stays: only a scan of the server would find it.
 
     Raises:
         RateLimiterUnavailable: Redis cannot be reached; its counts stay.
     """
-    pending = limiter.clear(_make_prefix(policy, partition))
-    if pending is None:
-        return
+    prefix = _make_prefix(in_force[0].policy.name, partition)
+    keys = {key for one in in_force for key in one.list_keys(partition)}
+    limiter.clear_local(prefix)
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            await pending
+            await limiter.clear_shared(prefix, keys)
     except (RedisError, OSError, TimeoutError) as error:
         raise RateLimiterUnavailable(_RETRY_AFTER_SECONDS) from error
 

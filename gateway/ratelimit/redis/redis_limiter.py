@@ -3,13 +3,12 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
 from logging import ERROR, WARNING, getLogger
 from pathlib import Path
-from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
@@ -165,13 +164,15 @@ class RedisLimiter(RateLimiter):
             **self._without_redis,
         }
 
-    def clear(self, prefix: str) -> Coroutine[Any, Any, None]:
-        """Delete the counts of all keys that begin with `prefix`; see `delete_keys`.
-
-        The observer notes it at once: if the result is not awaited, another process deletes them.
-        """
+    def clear_local(self, prefix: str) -> None:
+        """Let the observer note that counts are about to be deleted, here or elsewhere."""
         self._forget(prefix)
-        return self._delete(prefix)
+
+    async def clear_shared(self, prefix: str, keys: Collection[str] = ()) -> None:
+        """Delete the counts of `keys`, or of all keys that begin with `prefix`."""
+        first = self._key_prefix.decode()
+        await delete_keys(self._pool, first + prefix, [first + key for key in keys])
+        self._forget(prefix)
 
     async def wait_first_attempt(self) -> None:
         """Wait until the first attempt to connect has succeeded or failed.
@@ -254,10 +255,6 @@ class RedisLimiter(RateLimiter):
         if self.count_observer is not None:
             charged_at = now - settlement.age if settlement.age else settlement.verdict.now
             self.count_observer.observe_settlement(settlement, charged_at, now)
-
-    async def _delete(self, prefix: str) -> None:
-        async for _ in delete_keys(self._pool, self._key_prefix.decode() + prefix):
-            self._forget(prefix)
 
     def _require_connection(self) -> RedisConnection:
         if self._connection is None:

@@ -1,6 +1,6 @@
 """A limiter of a test that only checks: it has no leases, settlements or counts of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gateway.ratelimit.limiter import LeaseUpdate, Mark, RateLimiter, Settlement
 
@@ -11,9 +11,6 @@ class BareLimiter(RateLimiter):
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
         """Hold no leases."""
 
-    def call_on_connect(self, callback: Callable[[], None]) -> None:
-        """Never connect."""
-
     def mark(self) -> Mark:
         """Return the same mark."""
         return Mark(0, 0)
@@ -21,7 +18,7 @@ class BareLimiter(RateLimiter):
     def settle(self, settlement: Settlement) -> None:
         """Hold no charges."""
 
-    def clear(self, prefix: str) -> None:
+    def clear_local(self, prefix: str) -> None:
         """Hold no counts."""
 
     def health(self) -> dict[str, str | int]:

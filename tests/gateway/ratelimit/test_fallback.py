@@ -15,10 +15,14 @@ from pydantic import RedisDsn
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.fallback import scale_to_share
+from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import RateLimiter, Verdict
+from gateway.ratelimit.live.reset_counts import clear_everywhere
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.rule import MAX_BURST, MAX_QUOTA, MICROSECONDS, compute_largest_burst
+from gateway.settings.rate import Rate
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge, make_rule
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
@@ -31,6 +35,8 @@ SCRIPT_COMMANDS = ("eval", "evalsha")
 LOCAL = charge(1_000_000, name="local")
 DENY = charge(1_000_000, name="deny", without_redis="deny")
 ALLOW = charge(1_000_000, name="allow", without_redis="allow")
+
+TIERS = {"pro": "5/20seconds, 9/hour"}
 
 Fault = Callable[[RedisServer, SlowProxy], None]
 
@@ -269,10 +275,27 @@ async def test_a_caller_that_goes_on_after_a_refusal_costs_redis_nothing(
             (False, None, ("policy",))
         }
         assert 3_500 < verdicts[-1].retry_after < 3_600
-        removal = limiter.clear("lockgate:{t}")
-        assert removal is not None
-        await removal
+        limiter.clear_local("lockgate:{t}")
+        await limiter.clear_shared("lockgate:{t}")
         assert (await limiter.check([one])).admitted
+
+
+async def test_a_reset_of_one_caller_deletes_its_keys_without_a_scan(
+    own_redis: RedisServer,
+) -> None:
+    policy = RateLimit("pages", "3/10seconds, 9/hour", burst=2, tiers=TIERS, tier_claim="plan")
+    override = KeyOverride("rate", rates=(Rate(1, 86_400),))
+    in_force = PolicyInForce(policy, overrides={"user:a": override, "user:b": override})
+    keys = in_force.list_keys("user:a")
+    assert len(keys) == 4
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.mset(dict.fromkeys([*keys, *in_force.list_keys("user:b")], "1"))
+        async with open_limiter(settings(own_redis.url)) as limiter:
+            await clear_everywhere(limiter, [in_force], "user:a")
+        assert sorted(client.scan_iter("lockgate:{*")) == sorted(
+            key.encode() for key in in_force.list_keys("user:b")
+        )
+        assert client.info("commandstats")["cmdstat_scan"]["calls"] == 1  # that of this test
 
 
 def count_scripts(server: RedisServer) -> int:

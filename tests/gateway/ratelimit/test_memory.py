@@ -138,7 +138,7 @@ def test_the_keys_with_a_prefix_are_dropped() -> None:
     limiter = MemoryLimiter(clock=ManualClock())
     kinds = [charge(9, name="a"), charge(9, 70, name="ab", burst=5), charge(9, name="b")]
     limiter.decide(kinds)
-    limiter.clear("lockgate:{t}:a")
+    limiter.clear_local("lockgate:{t}:a")
     assert limiter.health()["keys"] == 1
     assert remaining(limiter, *kinds) == [9, 5, 8]
 
@@ -157,7 +157,7 @@ def test_another_thread_may_clear_during_checks(fast_switches: None) -> None:
 
     def clear() -> None:
         while not has_ended.is_set():
-            limiter.clear("lockgate:")
+            limiter.clear_local("lockgate:")
 
     thread = Thread(target=clear)
     thread.start()
@@ -167,5 +167,5 @@ def test_another_thread_may_clear_during_checks(fast_switches: None) -> None:
     finally:
         has_ended.set()
         thread.join()
-    limiter.clear("")
+    limiter.clear_local("")
     assert limiter.health()["keys"] == 0

@@ -159,7 +159,7 @@ def test_a_cost_in_excess_is_charged_whether_it_fits_or_not() -> None:
 def test_nothing_is_given_back_once_the_counts_have_been_cleared() -> None:
     traffic = Traffic(charge(40, WINDOW, cost=RESERVED))
     assert traffic.reserve()
-    traffic.limiter.clear("lockgate:")
+    traffic.limiter.clear_local("lockgate:")
     assert traffic.reserve()
     assert traffic.reserve()
     traffic.settle(0, 0)

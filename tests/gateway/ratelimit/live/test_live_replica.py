@@ -91,6 +91,9 @@ async def test_a_reset_is_repeated_once_redis_is_cleared(
         assert await there.count("pages", USER) == expected
     there.replica.repeat_resets()
     assert await there.count("pages", USER) == 119
+    await here.limits.reset("pages", "user:2", JANE)
+    await there.refresh()
+    assert await there.count("pages", USER) == 119  # a later reset takes no repetition from it
     there.clock.time += 60
     there.replica.repeat_resets()
     assert await there.count("pages", USER) == 118

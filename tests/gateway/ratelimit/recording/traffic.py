@@ -182,9 +182,6 @@ class ScriptLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
 
-    def call_on_connect(self, callback: Callable[[], None]) -> None:
-        """Never call it."""
-
     def mark(self) -> Mark:
         """Mark nothing: Redis has a clock of its own."""
         return Mark(0, 0)
@@ -197,7 +194,7 @@ class ScriptLimiter(RateLimiter):
                 observe = self.count_observer.observe_settlement
                 observe(settlement, settlement.verdict.now, now)
 
-    def clear(self, prefix: str) -> None:
+    def clear_local(self, prefix: str) -> None:
         """Delete the keys with this prefix."""
         for key in self._runner.client.scan_iter("*"):
             if key.decode().startswith(prefix):
@@ -317,7 +314,7 @@ class Traffic:
         """Delete counts; no process has a check on its way that long before or after."""
         self.clock.advance(2)
         for process in self.processes:
-            process.limits.limiter.clear(prefix)
+            process.limits.limiter.clear_local(prefix)
 
 
 def record_in_memory(rows: int = 200_000) -> Traffic:

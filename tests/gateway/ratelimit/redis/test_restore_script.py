@@ -1,6 +1,7 @@
 """`epoch.lua` and `restore.lua` on a real Redis: what is added counts as if it had been charged."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
 from gateway.ratelimit.limiter import Charge, Standing
+from gateway.ratelimit.prefetch_numbers import compute_longest_window, get_shared_numbers
 from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
 from gateway.ratelimit.redis.script import EPOCH_KEY, pack_eval, parse_reply
 from gateway.ratelimit.rule import MICROSECONDS
@@ -157,6 +159,22 @@ def test_a_key_that_another_program_wrote_is_replaced(send: Send, client: redis.
     client.hset(EXACT.key, mapping={"h": "x", "n": "-1"})
     send(restore(describe(EXACT, (0, 5))))
     assert look(send, EXACT).remaining == 55
+
+
+def test_no_count_of_a_prefetched_policy_is_dropped_before_its_longer_window_ends(
+    send: Send, client: redis.Redis
+) -> None:
+    one = charge(60, WINDOW, name="prefetched", prefetch=30)
+    longest = compute_longest_window(one.rule.window)
+    assert longest == get_shared_numbers(one.rule).window > one.rule.window
+    begin(send)
+    now = seconds(client.time()[0])
+    send(pack_eval([replace(one, cost=7)], now=now - one.rule.window))
+    count = RememberedCount(one.key, one.rule.algorithm, 1, longest, [(0, 5)])
+    send(restore_counts("e1", [count]).pack(now, b"", with_text=True))
+    looks = [replace(one, cost=0)]
+    [standing] = parse_reply(looks, send(pack_eval(looks, now=now))).standings
+    assert standing.remaining == 60 - 7 - 5
 
 
 def test_a_key_of_another_type_is_left_alone_and_the_others_are_restored(
