@@ -202,7 +202,7 @@ class Process(BaseModel):
 
     name: str
     started_at: datetime
-    heard_seconds_ago: float
+    last_seen_seconds: float
 
 
 class UsageNow(BaseModel):

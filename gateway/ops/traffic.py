@@ -92,7 +92,7 @@ class OwnTraffic(Traffic):
     def list_processes(self) -> Sequence[Process]:
         """Return this process."""
         name = self._recorder.process
-        return [Process(name=name, started_at=self._started_at, heard_seconds_ago=0)]
+        return [Process(name=name, started_at=self._started_at, last_seen_seconds=0)]
 
     def get_services(self) -> Mapping[str, str]:
         """Return the states of the services; a transport of httpx does not tell."""
@@ -112,13 +112,10 @@ class OwnTraffic(Traffic):
 
     def describe_recorded(self) -> RecordedSpan | None:
         """Return what is recorded; None if nothing is."""
-        recording = self._recorder.snapshot()
-        if not len(recording):
+        begin, end, rows = self._recorder.describe_span()
+        if not rows:
             return None
-        begin, end = recording.begin + recording.to_epoch, recording.end + recording.to_epoch
-        return RecordedSpan(
-            begin=begin / MICROSECONDS, end=end / MICROSECONDS, decisions=len(recording)
-        )
+        return RecordedSpan(begin=begin / MICROSECONDS, end=end / MICROSECONDS, decisions=rows)
 
     async def gather_recordings(self) -> Recordings:
         """Return what this process has recorded."""

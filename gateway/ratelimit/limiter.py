@@ -125,7 +125,7 @@ class Verdict:
 
     @property
     def violated(self) -> tuple[str, ...]:
-        """What refused the request, by the names that the header fields give to rules."""
+        """The rules that refused the request, by the names that the header fields give to rules."""
         if self.blocked_for:
             return self.refused_by
         refusing = (s.rule for s in self.standings if s.retry_after and not s.rule.shadow)

@@ -151,7 +151,7 @@ class Recorder:
             kind, number = RELEASED if is_release else RENEWED, _hash_lease(charge.lease_id)
             self._segment.add_lease(kind, now, self._number_charge(charge), number, expires_at)
 
-    def lose(self, charges: Sequence[Charge]) -> None:
+    def record_unknown(self, charges: Sequence[Charge]) -> None:
         """Record that these charges may have been counted, or not."""
         if self._segment_rows:
             for charge in charges:
@@ -180,6 +180,12 @@ class Recorder:
         to_epoch = round(self._wall() * MICROSECONDS) - end
         segments = (*closed, last.copy())
         return Recording(self.process, self._counts, self._begin, end, to_epoch, segments)
+
+    def describe_span(self) -> tuple[int, int, int]:
+        """Return from when until when (microseconds since the epoch) how many rows are recorded."""
+        end = self._estimate_at(self._clock())
+        to_epoch = round(self._wall() * MICROSECONDS) - end
+        return self._begin + to_epoch, end + to_epoch, sum(map(len, self._segments))
 
     def _add_rows(
         self,
