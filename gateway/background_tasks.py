@@ -73,8 +73,24 @@ async def keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) 
             if clock() - started > LONGEST_PAUSE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             log_event(log, "task.failed", ERROR, error, task=name, restart_seconds=pause)
+        raise_lost_cancellation()
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def raise_lost_cancellation() -> None:
+    """Cancel this task if it has been cancelled before.
+
+    A loop calls it after each exchange with Redis, outside of any `asyncio.timeout`. redis-py sends
+    commands with `asyncio.wait_for`, which in Python 3.11 drops a cancellation that arrives
+    together with the result. The loop would never end.
+
+    Raises:
+        CancelledError: the task has been cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ def describe_values(policy: Policy) -> Values:
         tiers={name: _format_tier(value) for name, value in policy.tiers.items()},
         tier_claim=policy.tier_claim,
         without_redis=policy.without_redis,
-        lease=getattr(policy, "lease", None),
+        prefetch=getattr(policy, "prefetch", None),
         cost=policy.cost if isinstance(policy.cost, int) else "per request",
     )
 

@@ -50,7 +50,7 @@ class Proposal(_Sent):
     burst: int | None = None
     shadow: bool | None = None
     tiers: dict[str, str | int | None] | None = None
-    lease: int | None = None
+    prefetch: int | None = None
     until: str | None = None
     overrides: Annotated[
         dict[str, OverrideChange | None] | None, Field(max_length=MAX_OVERRIDES)
@@ -81,7 +81,7 @@ class Values(BaseModel):
     tiers: dict[str, str | int]
     tier_claim: str | None
     without_redis: str
-    lease: int | None
+    prefetch: int | None
     cost: int | Literal["per request"]
 
 

@@ -5,7 +5,6 @@ onto a list of the process, which waits there, and pushes the parts of its reply
 Nothing here needs a permission for channels, and nothing stays: each key expires.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -93,17 +92,6 @@ class ChannelKeys:
     def reply(self, name: str, request_id: str) -> str:
         """Return the key of the list with the parts of a reply."""
         return f"{self._process}{name}:reply:{request_id}"
-
-
-def raise_lost_cancellation() -> None:
-    """Cancel this task if it has been cancelled before; call it after each exchange of a loop.
-
-    redis-py sends commands with `asyncio.wait_for`, which in Python 3.11 drops a cancellation that
-    arrives together with the result. The loop would never end.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 @asynccontextmanager

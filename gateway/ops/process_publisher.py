@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import keep_running, raise_lost_cancellation
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
     END,
@@ -27,7 +27,6 @@ from gateway.ops.process_channel import (
     ProcessRequest,
     RecordedSpan,
     open_channel,
-    raise_lost_cancellation,
 )
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
@@ -173,10 +172,10 @@ class ProcessPublisher:
         try:
             await exchange
         except FAILURES as error:
-            raise_lost_cancellation()
             if not self._is_lost:
                 log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)
             self._is_lost = True
+            raise_lost_cancellation()
             return False
         raise_lost_cancellation()
         self._is_lost = False

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import keep_running, raise_lost_cancellation
 from gateway.ops.models import Process
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
@@ -28,7 +28,6 @@ from gateway.ops.process_channel import (
     Heartbeat,
     ProcessRequest,
     open_channel,
-    raise_lost_cancellation,
 )
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event

@@ -8,7 +8,6 @@ from math import ceil
 from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.leased_quota import LeasedQuota, can_be_leased
 from gateway.ratelimit.limiter import (
     Charge,
     CountObserver,
@@ -19,6 +18,7 @@ from gateway.ratelimit.limiter import (
     Verdict,
 )
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.refused_keys import RefusedKeys
 from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
@@ -33,7 +33,7 @@ class FallbackLimiter(RateLimiter):
     share, ceil(quota / processes), and an `allow` policy is not counted. Requests that Redis
     admits are also recorded in `local`, so that neither losing Redis nor a Redis that has lost its
     counts gives a caller a fresh quota. Those admitted without Redis are in `unsent`, too, until
-    Redis has them. `refused` and `leases` decide without Redis what it has decided before.
+    Redis has them. `refused` and `prefetched` decide without Redis what it has decided before.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword per memory
@@ -43,14 +43,14 @@ class FallbackLimiter(RateLimiter):
         *,
         unsent: MemoryLimiter,
         refused: RefusedKeys,
-        leases: LeasedQuota,
+        prefetched: PrefetchedQuota,
         processes: int = 1,
     ) -> None:
         self._shared = shared
         self._local = local
         self._unsent = unsent
         self._refused = refused
-        self._leases = leases
+        self._prefetched = prefetched
         self._processes = processes
         self._scale = cache_per_rule(partial(scale_to_share, processes=processes))
         self._degraded_checks = 0
@@ -66,8 +66,8 @@ class FallbackLimiter(RateLimiter):
             return verdict
         begun = self._refused.begin_check()
         try:
-            if can_be_leased(charges):
-                verdict = await self._check_leased(charges)
+            if can_be_prefetched(charges):
+                verdict = await self._check_prefetched(charges)
             else:
                 verdict = await self._shared.check(charges)
         except RedisCheckFailed as error:
@@ -118,7 +118,7 @@ class FallbackLimiter(RateLimiter):
 
     def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
         """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
-        for memory in (self._local, self._unsent, self._refused, self._leases):
+        for memory in (self._local, self._unsent, self._refused, self._prefetched):
             memory.clear(prefix)
         return self._shared.clear(prefix)
 
@@ -128,19 +128,19 @@ class FallbackLimiter(RateLimiter):
         status = "ok" if shared.get("redis") == "up" else "degraded"
         return {"status": status, **shared, "degraded_checks": self._degraded_checks}
 
-    async def _check_leased(self, charges: Sequence[Charge]) -> Verdict:
-        """Spend a lease, or ask Redis for this request and for a lease."""
-        verdict = self._leases.spend(charges)
+    async def _check_prefetched(self, charges: Sequence[Charge]) -> Verdict:
+        """Spend what was prefetched, or ask Redis for this request and for more."""
+        verdict = self._prefetched.spend(charges)
         if verdict is not None:
             return verdict
-        lease, advance = self._leases.begin_renewal(charges)
+        prefetch, advance = self._prefetched.begin_fetch(charges)
         if advance:
             charges = [replace(charge, advance=advance) for charge in charges]
         try:
             verdict = await self._shared.check(charges)
         finally:
-            if lease is not None:
-                self._leases.end_renewal(lease, verdict)
+            if prefetch is not None:
+                self._prefetched.end_fetch(prefetch, verdict)
         return verdict
 
     def _decide_without_redis(self, charges: Sequence[Charge], error: RedisCheckFailed) -> Verdict:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from gateway.ratelimit.fallback import FallbackLimiter
-from gateway.ratelimit.leased_quota import LeasedQuota
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.prefetched_quota import PrefetchedQuota
 from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.ratelimit.refused_keys import RefusedKeys
@@ -44,7 +44,7 @@ async def open_limiter(
             local,
             unsent=unsent,
             refused=RefusedKeys(counters.local_keys),
-            leases=LeasedQuota(counters.local_keys, counters.processes),
+            prefetched=PrefetchedQuota(counters.local_keys, counters.processes),
             processes=counters.processes,
         )
 

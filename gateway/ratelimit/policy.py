@@ -14,9 +14,9 @@ from gateway.ratelimit.policy_checks import (
     CLAIM,
     Rates,
     check_cost,
-    check_lease,
     check_name,
     check_per,
+    check_prefetch,
     check_rates,
     check_tiers,
     check_type,
@@ -99,7 +99,7 @@ class RateLimit(Policy):
     `per` is `user`, `service`, `tenant`, `client` (an OAuth client or an API key), `address`, or
     `claim:NAME` for a claim of the token. `tiers` are other rates by the value of the claim
     `tier_claim`. `cost` is what one request is counted as: a number, or a function that gets the
-    request. With `lease` a process may take that many requests of a busy key in advance.
+    request. With `prefetch` a process may take that many requests of a busy key in advance.
 
     Raises:
         TypeError, ValueError: a value is invalid. A misspelt fallback would otherwise be none, and
@@ -108,7 +108,7 @@ class RateLimit(Policy):
 
     rates: Rates
     burst: int | None
-    lease: int | None
+    prefetch: int | None
 
     def __init__(  # noqa: PLR0913 - one keyword per word of the declaration
         self,
@@ -122,7 +122,7 @@ class RateLimit(Policy):
         tiers: Mapping[str, RateValue] | None = None,
         tier_claim: str | None = None,
         cost: Cost = 1,
-        lease: int | None = None,
+        prefetch: int | None = None,
     ) -> None:
         check_name(name)
         check_per(name, per)
@@ -136,8 +136,8 @@ class RateLimit(Policy):
         }
         for some in (rates, *by_tier.values()):
             check_rates(name, some, burst)
-            if lease is not None:
-                check_lease(name, lease, some, burst)
+            if prefetch is not None:
+                check_prefetch(name, prefetch, some, burst)
             check_cost(name, cost, min(burst or some[0].quota, *(rate.quota for rate in some)))
         set_field = object.__setattr__
         set_field(self, "name", name)
@@ -149,7 +149,7 @@ class RateLimit(Policy):
         set_field(self, "tiers", MappingProxyType(by_tier))
         set_field(self, "tier_claim", tier_claim)
         set_field(self, "cost", cost)
-        set_field(self, "lease", lease)
+        set_field(self, "prefetch", prefetch)
 
     @property
     def limit_text(self) -> str:
@@ -181,7 +181,7 @@ class RateLimit(Policy):
             "tiers": dict(self.tiers) or None,
             "tier_claim": self.tier_claim,
             "cost": self.cost,
-            "lease": self.lease,
+            "prefetch": self.prefetch,
         }
 
     def make_rules(self, tier: str | None = None) -> tuple[Rule, ...]:
@@ -197,7 +197,7 @@ class RateLimit(Policy):
                 burst=0 if index else self.burst or 0,
                 shadow=self.shadow,
                 without_redis=self.without_redis,
-                lease=self.lease or 0,
+                prefetch=self.prefetch or 0,
             )
             for index, rate in enumerate(rates)
         )
@@ -212,5 +212,5 @@ class RateLimit(Policy):
         shortest = override.rates[0]
         most = MAX_REFILL * shortest.quota // shortest.window
         burst = self.burst and max(1, min(self.burst, most))
-        changed = self.change(rate=override.rates, burst=burst, lease=None)
+        changed = self.change(rate=override.rates, burst=burst, prefetch=None)
         return changed.make_rules()

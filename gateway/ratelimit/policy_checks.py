@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import get_args
 
-from gateway.ratelimit.lease_numbers import MIN_LEASE_WINDOW, compute_least_burst
+from gateway.ratelimit.prefetch_numbers import MIN_PREFETCH_WINDOW, compute_least_burst
 from gateway.ratelimit.rule import MAX_BURST, MAX_REFILL, MICROSECONDS, WithoutRedis
 from gateway.settings.errors import find_nearest
 from gateway.settings.rate import MAX_WINDOWS, Rate, parse_rates
@@ -139,25 +139,25 @@ def check_cost(policy: str, cost: object, largest: int) -> None:
         )
 
 
-def check_lease(policy: str, lease: object, rates: Rates, burst: int | None) -> None:
-    """Check a lease against the rates: what is taken in advance must be a small part of them."""
-    check_type(policy, "lease", lease, int, "a whole number, or None")
+def check_prefetch(policy: str, prefetch: object, rates: Rates, burst: int | None) -> None:
+    """Check a prefetch against the rates: what is taken in advance must be a small part of them."""
+    check_type(policy, "prefetch", prefetch, int, "a whole number, or None")
     smallest = min(rate.quota for rate in rates)
-    if not isinstance(lease, int) or not 1 <= lease <= smallest:
+    if not isinstance(prefetch, int) or not 1 <= prefetch <= smallest:
         raise ValueError(
-            f"policy {policy}: lease is {lease}; it must be at least 1 and at most the smallest "
-            f"quota, {smallest}"
+            f"policy {policy}: prefetch is {prefetch}; it must be at least 1 and at most the "
+            f"smallest quota, {smallest}"
         )
-    if rates[0].window < MIN_LEASE_WINDOW:
+    if rates[0].window < MIN_PREFETCH_WINDOW:
         raise ValueError(
-            f"policy {policy}: lease needs windows of at least {MIN_LEASE_WINDOW} seconds; "
+            f"policy {policy}: prefetch needs windows of at least {MIN_PREFETCH_WINDOW} seconds; "
             f"{rates[0]} has a shorter one"
         )
     least = compute_least_burst(rates[0].quota, rates[0].window * MICROSECONDS)
     if burst is not None and burst < least:
         raise ValueError(
-            f"policy {policy}: burst is {burst}; with a lease and {rates[0]}, it must be at least "
-            f"{least}"
+            f"policy {policy}: burst is {burst}; with a prefetch and {rates[0]}, it must be at "
+            f"least {least}"
         )
 
 

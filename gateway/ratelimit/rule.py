@@ -41,8 +41,8 @@ class Rule:
 
     `label` is the name on the wire: that of the policy, or with several windows `dashboards:60s`.
     `window` is in microseconds; of a concurrency limit it is the time after which a lease expires.
-    `burst` is 0 unless the algorithm is GCRA. `lease` is the number of requests that a process may
-    take in advance; 0 counts exactly.
+    `burst` is 0 unless the algorithm is GCRA. `prefetch` is the number of requests that a process
+    may take in advance; 0 counts exactly.
 
     `key_suffix` ends the keys. It holds the window and the algorithm, so that a rule with another
     quota keeps the counts, and one with another window or algorithm begins anew.
@@ -56,7 +56,7 @@ class Rule:
     burst: int = 0
     shadow: bool = False
     without_redis: WithoutRedis = "local"
-    lease: int = 0
+    prefetch: int = 0
     key_suffix: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -58,7 +58,7 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "ratelimit/simulation/simulated_counts",
     ),
     "tests/gateway/ratelimit/test_dependency.py": ("ratelimit/cost",),
-    "tests/gateway/ratelimit/test_leased_quota.py": ("ratelimit/lease_numbers",),
+    "tests/gateway/ratelimit/test_prefetched_quota.py": ("ratelimit/prefetch_numbers",),
     "tests/gateway/ratelimit/test_memory.py": ("ratelimit/limiter",),
     "tests/gateway/ratelimit/test_policy.py": ("ratelimit/policy_checks",),
     "tests/gateway/ratelimit/test_reserved.py": ("ratelimit/reservation",),

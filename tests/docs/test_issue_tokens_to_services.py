@@ -8,8 +8,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.settings.schema import Identity
+from gateway.storage.change_feed import ChangeFeed
+from gateway.storage.open_storage import Storage
+from tests.databases import wait_until
 from tests.docs.blocks import Block, matches, parse_blocks
 from tests.docs.project import ROOT
 from tests.gateway.oauth.oauth_gateway import OAuthGateway, serve_oauth
@@ -24,7 +29,7 @@ async def run(script: str, folder: Path, variables: Mapping[str, str]) -> str:
         "bash", "-euc", script, cwd=folder, env={**os.environ, **variables},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    output, errors = await asyncio.wait_for(process.communicate(), 50)
+    output, errors = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 0, errors.decode()
     return output.decode()
 
@@ -48,6 +53,13 @@ def is_shown(shown: Block, printed: str) -> bool:
     return matches(shown.text, printed)
 
 
+async def wait_for_poll(feed: ChangeFeed) -> None:
+    """Wait until the gateway has polled the database, and so knows each change made until now."""
+    begun = time.monotonic()
+    await wait_until(lambda: feed.age < time.monotonic() - begun)
+
+
+@pytest.mark.timeout(300)
 async def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     rotate_key_file(tmp_path / "signing.jwks", "ES256", time.time())
     identity = Identity(issuer=GATEWAY, signing_key_file=tmp_path / "signing.jwks")
@@ -66,7 +78,7 @@ async def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
                 continue
             script = block.text.replace(f"curl --silent {GATEWAY}", f"curl --silent {gateway.url}")
             outputs.append(await run(script, tmp_path, variables))
-            await asyncio.sleep(1)  # within which the gateway knows each change
+            await wait_for_poll(gateway.app.state.resources[Storage].feed)
             shown = blocks[place + 1 : place + 2]
             if shown and shown[0].language != "sh":
                 assert is_shown(shown[0], outputs[-1]), outputs[-1]

@@ -10,6 +10,8 @@ from tests.docs.blocks import parse_blocks, parse_files
 from tests.docs.project import ROOT
 from tests.e2e.project import Project
 
+pytestmark = pytest.mark.timeout(400)  # it installs, checks and tests a whole project
+
 PAGE = ROOT / "docs" / "how-to" / "real-services.md"
 
 
@@ -28,7 +30,6 @@ def project(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Pro
     return Project(folder, installation)
 
 
-@pytest.mark.timeout(180)
 def test_the_checks_and_the_tests_of_the_project_pass(project: Project) -> None:
     output = project.run("make check test")
     assert re.search(r"\d+ passed", output)

@@ -8,7 +8,7 @@ from gateway.ops.models import Limit, Values
 
 Document = Mapping[str, Any]
 
-VALUES = ("rate", "limit", "burst", "shadow", "tiers", "lease")
+VALUES = ("rate", "limit", "burst", "shadow", "tiers", "prefetch")
 """The fields of a live document that have a value of the policy."""
 
 

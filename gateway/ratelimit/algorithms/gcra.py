@@ -44,7 +44,7 @@ class GcraState:
 
     def compute_retry_after(self, now: int, rule: Rule, cost: int) -> int:
         """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
-        excess = self._compute_level(now, rule) + (cost - rule.burst) * rule.window
+        excess = self._drain(now, rule) + (cost - rule.burst) * rule.window
         # It fits.
         if excess <= 0:
             return 0
@@ -56,24 +56,25 @@ class GcraState:
 
     def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
         """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
-        self._level = self._compute_level(now, rule) + cost * rule.window
+        self._level = self._drain(now, rule) + cost * rule.window
         self._quota = rule.quota
         self.updated_at = max(now, self.updated_at)
         self.expires_at = self.updated_at + _divide_up(self._level, rule.quota)
 
     def give_back(self, now: int, rule: Rule, charged_at: int, amount: int) -> None:
         """Give back what has not drained of an `amount` that was charged at `charged_at`."""
-        level, now = self._compute_level(now, rule), max(now, self.updated_at)
+        level, now = self._drain(now, rule), max(now, self.updated_at)
         drained = max(0, now - charged_at) * max(rule.quota, self._quota)
         left = amount * rule.window - drained
         if left > 0 and level:
             self._level = max(0, level - left)
             self.updated_at = now
             self.expires_at = now + _divide_up(self._level, self._quota)
+            self._drain(now, rule)
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until one more does."""
-        level = self._compute_level(now, rule)
+        level = self._drain(now, rule)
         if not level:
             return rule.burst, 0
         used = _divide_up(level, rule.window)
@@ -83,7 +84,7 @@ class GcraState:
 
     def dump(self, now: int, rule: Rule) -> tuple[int, ...]:
         """Return the time of the last charge, and the level and the quota at that time."""
-        is_empty = not self._compute_level(now, rule)
+        is_empty = not self._drain(now, rule)
         return (0, 0, 0) if is_empty else (self.updated_at, self._level, self._quota)
 
     def estimate_level(self, now: int) -> tuple[int, int]:
@@ -106,9 +107,11 @@ class GcraState:
         state.expires_at = state.updated_at + _divide_up(state._level, drain)
         return state
 
-    def _compute_level(self, now: int, rule: Rule) -> int:
-        """Return the level at `now`."""
+    def _drain(self, now: int, rule: Rule) -> int:
+        """Return the level at `now`. An empty bucket becomes a new one, as if it was dropped."""
         drained = max(0, now - self.updated_at) * max(rule.quota, self._quota)
+        if drained >= self._level:
+            self.updated_at = self.expires_at = self._level = self._quota = 0
         return max(0, self._level - drained)
 
 

@@ -94,8 +94,7 @@ class SlidingWindowState:
                 self._total -= taken
                 amount -= taken
         if not self._total:
-            self.updated_at = self.expires_at = self._first = 0
-            self._buckets.clear()
+            self._reset()
         elif not self._buckets[-1][1]:
             self._buckets.pop()
             self._first = 0
@@ -148,4 +147,11 @@ class SlidingWindowState:
         buckets = self._buckets
         while buckets and buckets[0][0] + window <= now:
             self._total -= buckets.popleft()[1]
+            if not buckets:
+                self._reset()
         return now
+
+    def _reset(self) -> None:
+        """Become a new state, as one that has expired does when it is dropped."""
+        self.updated_at = self.expires_at = self._first = self._total = 0
+        self._buckets.clear()

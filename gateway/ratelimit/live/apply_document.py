@@ -15,7 +15,7 @@ from gateway.settings.errors import ConfigError
 from gateway.settings.rate import parse_rates
 from gateway.settings.setting_path import format_path
 
-_OF_RATE_LIMITS = ("rate", "burst", "lease")
+_OF_RATE_LIMITS = ("rate", "burst", "prefetch")
 _OF_CONCURRENCY_LIMITS = ("limit",)
 
 
@@ -112,8 +112,8 @@ def _list_changes(policy: Policy, document: LiveDocument) -> dict[str, Any]:
         changes["tiers"] = {**policy.tiers, **document.tiers}
     if document.burst is not None:
         changes["burst"] = document.burst or None
-    if document.lease is not None:
-        changes["lease"] = document.lease or None
+    if document.prefetch is not None:
+        changes["prefetch"] = document.prefetch or None
     if document.shadow is not None:
         changes["shadow"] = document.shadow
     return changes

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from gateway.background_tasks import raise_lost_cancellation
 from gateway.ratelimit.live.live_limits import RESET_MESSAGE
 from gateway.ratelimit.redis.commands import RedisCommandFailed, RedisCommands
 from gateway.ratelimit.redis.failures import describe_failure
@@ -58,6 +59,7 @@ class ChangeNotices:
                 await self._receive()
             except (RedisError, OSError, TimeoutError) as error:
                 self._report_failure(error)
+            raise_lost_cancellation()
             if clock() - started > LONGEST_PAUSE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             # Random, so that the processes do not all connect at once when Redis is back.
@@ -119,5 +121,6 @@ async def _wait_for_message(channel: PubSub) -> bytes | None:
         message = await channel.get_message(timeout=PONG_SECONDS)
         if message is None:
             raise TimeoutError("no reply to a PING")
+    raise_lost_cancellation()
     data = message["data"]
     return data if message["type"] == "message" and isinstance(data, bytes) else None

@@ -34,7 +34,7 @@ MAX_OVERRIDES = 500
 MAX_TIERS = 100
 MAX_BYTES = 128 * 1_024
 
-_VALUES = frozenset({"rate", "limit", "burst", "shadow", "tiers", "lease"})
+_VALUES = frozenset({"rate", "limit", "burst", "shadow", "tiers", "prefetch"})
 _VALUE_OF_KIND = {"rate": ("rate", "limit"), "times": ("times",), "block": (), "allow": ()}
 
 _PARTITION = re.compile(r"[a-z][a-z0-9_-]{0,31}:[!-z|~]{1,200}")
@@ -104,8 +104,8 @@ class OverrideDocument(_Part):
 class LiveDocument(_Part):
     """The live values of a policy, and the overrides for single callers.
 
-    `burst` 0 is none (a sliding window), and `lease` 0 is exact counting. `until` ends the values;
-    each override has an end of its own.
+    `burst` 0 is none (a sliding window), and `prefetch` 0 is exact counting. `until` ends the
+    values; each override has an end of its own.
     """
 
     rate: RateText | None = None
@@ -113,7 +113,7 @@ class LiveDocument(_Part):
     burst: Count | None = None
     shadow: StrictBool | None = None
     tiers: Annotated[dict[Tier, TierValue], Field(max_length=MAX_TIERS)] | None = None
-    lease: Count | None = None
+    prefetch: Count | None = None
     until: Time | None = None
     overrides: Annotated[dict[Partition, OverrideDocument], Field(max_length=MAX_OVERRIDES)] = (
         Field(default_factory=dict)

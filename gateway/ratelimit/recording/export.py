@@ -77,4 +77,4 @@ def _list_rules(rules: Sequence[Rule] | None) -> list[list[object]] | None:
 
 def _list_fields(it: Rule) -> list[object]:
     fields = (it.policy, it.label, it.algorithm.value, it.quota, it.window)
-    return [*fields, it.burst, it.shadow, it.lease]
+    return [*fields, it.burst, it.shadow, it.prefetch]

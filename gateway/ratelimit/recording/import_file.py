@@ -208,10 +208,10 @@ class _Reader:
 
 
 def _make_rule(line: _RuleFields) -> Rule:
-    policy, label, algorithm, quota, window, burst, shadow, lease = line
+    policy, label, algorithm, quota, window, burst, shadow, prefetch = line
     if (burst > 0) != (algorithm is Algorithm.GCRA):
         raise ValueError(f"rule {label}: a burst of {burst} does not belong to {algorithm.value}")
-    return Rule(policy, label, algorithm, quota, window, burst, shadow, lease=lease)
+    return Rule(policy, label, algorithm, quota, window, burst, shadow, prefetch=prefetch)
 
 
 def _require_consistent(segment: Segment, rows: int) -> None:

@@ -3,16 +3,18 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
 from logging import ERROR, WARNING, getLogger
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from gateway.background_tasks import raise_lost_cancellation
 from gateway.ratelimit.limiter import (
     Charge,
     LeaseUpdate,
@@ -163,10 +165,13 @@ class RedisLimiter(RateLimiter):
             **self._without_redis,
         }
 
-    async def clear(self, prefix: str) -> None:
-        """Delete the counts of all keys that begin with `prefix`; see `delete_keys`."""
-        async for _ in delete_keys(self._pool, self._key_prefix.decode() + prefix):
-            self._forget(prefix)
+    def clear(self, prefix: str) -> Coroutine[Any, Any, None]:
+        """Delete the counts of all keys that begin with `prefix`; see `delete_keys`.
+
+        The observer notes it at once: if the result is not awaited, another process deletes them.
+        """
+        self._forget(prefix)
+        return self._delete(prefix)
 
     async def wait_first_attempt(self) -> None:
         """Wait until the first attempt to connect has succeeded or failed.
@@ -199,6 +204,7 @@ class RedisLimiter(RateLimiter):
             except Exception as error:  # noqa: BLE001 - see above
                 self._on_failure(error, traceback=error)
                 self._end_first_attempt(error)
+            raise_lost_cancellation()
             self._end_first_attempt()
             pause = self._retry * (0.5 + random.random())  # noqa: S311 - no secret
             await asyncio.sleep(started + pause - clock())
@@ -214,6 +220,7 @@ class RedisLimiter(RateLimiter):
             if self._restorer is not None:
                 self._forget()
                 epoch = await self._restorer.restore(pooled, self._key_prefix)
+            raise_lost_cancellation()
             async with self._open(pooled, epoch) as connection:
                 yield connection
         finally:
@@ -241,6 +248,10 @@ class RedisLimiter(RateLimiter):
         while self._restorer is not None:
             await asyncio.wait([connection.closed], timeout=self._restorer.beat_seconds)
             await connection.call(self._restorer.make_beat())
+
+    async def _delete(self, prefix: str) -> None:
+        async for _ in delete_keys(self._pool, self._key_prefix.decode() + prefix):
+            self._forget(prefix)
 
     def _require_connection(self) -> RedisConnection:
         if self._connection is None:

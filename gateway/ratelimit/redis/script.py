@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.ratelimit.algorithms.concurrency import require_lease_id
-from gateway.ratelimit.lease_numbers import get_shared_numbers
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
+from gateway.ratelimit.prefetch_numbers import get_shared_numbers
 from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule, cache_per_rule
 
@@ -124,8 +124,8 @@ def _pack_arguments(charge: Charge) -> bytes:
     numbers = (*get_shared_numbers(rule), charge.cost)
     values = [rule.algorithm.value.encode(), *(b"%d" % number for number in numbers)]
     values.append(rule.policy.encode() if rule.shadow else b"")
-    lease = charge.lease_id or (charge.advance and f"{charge.advance}") or ""
-    values += [lease.encode(), b"%d" % charge.wants_state]
+    lease_or_advance = charge.lease_id or (charge.advance and f"{charge.advance}") or ""
+    values += [lease_or_advance.encode(), b"%d" % charge.wants_state]
     return b"".join(map(_pack_bulk_string, values))
 
 

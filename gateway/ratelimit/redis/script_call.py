@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 
-from gateway.ratelimit.lease_numbers import get_shared_numbers
 from gateway.ratelimit.limiter import LeaseUpdate, Settlement
+from gateway.ratelimit.prefetch_numbers import get_shared_numbers
 
 _FOLDER = resources.files(__package__).joinpath("lua")
 

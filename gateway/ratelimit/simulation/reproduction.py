@@ -72,7 +72,7 @@ class Reproduction:
 
     # Invariants:
     # - `_states` has the counts of the keys that are known: from the first recorded state on, until
-    #   a gap. Those of rules with leases never are: Redis charges them in advance.
+    #   a gap. Those of rules with a prefetch never are: Redis charges them in advance.
     # - `_gaps` has the prefix and the end of each gap that has not ended. A state that was recorded
     #   inside a gap is not used.
 
@@ -116,7 +116,7 @@ class Reproduction:
         for decision in request.decisions:
             for rule, key in zip(decision.key.rules or (), decision.key.keys, strict=False):
                 state = request.states.get(key)
-                if state is None or rule.lease or self._is_in_gap(key):
+                if state is None or rule.prefetch or self._is_in_gap(key):
                     continue
                 try:
                     loaded = load_state(state, rule)

@@ -14,7 +14,7 @@ from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts
 
 WITHOUT_REDIS = "decided without the shared counts"
 UNKNOWN_COUNTS = "the counts of the key were not known yet"
-LEASED = "granted in advance (lease)"
+PREFETCHED = "granted in advance (prefetch)"
 
 
 def simulate(recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]) -> Simulation:
@@ -97,7 +97,7 @@ class _Run:
         """Decide a request with the proposed policies, and count the effect."""
         decision = counts.decide(request)
         if not decision.is_known:
-            self._left_out[LEASED if _has_leases(request) else UNKNOWN_COUNTS] += 1
+            self._left_out[PREFETCHED if _has_prefetch(request) else UNKNOWN_COUNTS] += 1
             return
         self._requests += 1
         self._newly_refused += request.admitted and not decision.admitted
@@ -137,5 +137,5 @@ class _Run:
         return " ".join(sentences)
 
 
-def _has_leases(request: RecordedRequest) -> bool:
-    return any(rule.lease for decision in request.decisions for rule in decision.key.rules or ())
+def _has_prefetch(request: RecordedRequest) -> bool:
+    return any(rule.prefetch for decision in request.decisions for rule in decision.key.rules or ())

@@ -84,7 +84,7 @@ async def test_policies_are_listed_as_they_are_declared(operator: httpx.AsyncCli
         "tiers": {},
         "tier_claim": None,
         "without_redis": "local",
-        "lease": None,
+        "prefetch": None,
         "cost": 1,
     }
     assert partners == {

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
@@ -21,6 +21,7 @@ from gateway.ops.process_publisher import ProcessPublisher, publish_process
 from gateway.ops.process_registry import ProcessRegistry, ReplyRequest
 from gateway.settings.schema import Counters, Settings
 from tests.docs.project import ROOT
+from tests.lost_cancellation import LostCancellation, require_cancelled
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -138,26 +139,16 @@ async def test_a_process_that_ends_is_not_heard_any_more(redis_server: RedisServ
 async def test_a_cancellation_that_redis_py_loses_ends_the_loops(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def lose_cancellation(sent: Awaitable[None], _: float) -> None:
-        await sent
-        task = asyncio.current_task()
-        if is_ending and task in tasks and not task.cancelling():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(0)
-
-    is_ending = False
+    lost = LostCancellation()
     async with open_channel(make_settings(redis_server)) as redis:
         publisher = ProcessPublisher(redis, KEYS, "a", FakeProcess())
         heard = ProcessRegistry(redis, KEYS, time.monotonic)
-        monkeypatch.setattr(asyncio, "wait_for", lose_cancellation)
+        monkeypatch.setattr(asyncio, "wait_for", lost.wait_for)
         loops = (publisher.publish_heartbeats, publisher.reply_to_requests, heard.listen)
         tasks = {asyncio.create_task(loop()) for loop in loops}
         await wait_for_names(heard, "a")
-        is_ending = True
-        done, pending = await asyncio.wait(tasks, timeout=20)
-        assert not pending
-        assert all(task.cancelled() for task in done)
+        lost.tasks = tasks
+        await require_cancelled(tasks)
 
 
 async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:

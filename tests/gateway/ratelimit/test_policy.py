@@ -79,11 +79,15 @@ def test_an_invalid_name_is_refused(name: Any) -> None:
         ("9/minute", {"cost": 10}, "every request would be refused; at most 9 fit at once"),
         ("9/minute", {"cost": 5, "burst": 4}, "at most 4 fit at once"),
         ("9/minute", {"cost": read_cost}, "cost is a coroutine function; it must be a plain"),
-        ("9/minute", {"lease": 0}, "lease is 0; it must be at least 1"),
-        ("9/minute", {"lease": 10}, "at most the smallest quota, 9"),
-        ("9/minute", {"lease": 2.0}, "lease is 2.0; it must be a whole number, or None"),
-        ("3000/minute", {"lease": 9, "burst": 9}, "it must be at least 100"),
-        ("9/second", {"lease": 2}, "lease needs windows of at least 10 seconds; 9/second has"),
+        ("9/minute", {"prefetch": 0}, "prefetch is 0; it must be at least 1"),
+        ("9/minute", {"prefetch": 10}, "at most the smallest quota, 9"),
+        ("9/minute", {"prefetch": 2.0}, "prefetch is 2.0; it must be a whole number, or None"),
+        ("3000/minute", {"prefetch": 9, "burst": 9}, "it must be at least 100"),
+        (
+            "9/second",
+            {"prefetch": 2},
+            "prefetch needs windows of at least 10 seconds; 9/second",
+        ),
     ],
 )
 def test_an_invalid_value_is_refused_by_its_name(

@@ -10,7 +10,7 @@ import { Simulation } from "./simulation.js";
 /** @typedef {{name: string, input: HTMLInputElement, element: HTMLElement}} Field */
 
 /** What an empty input means where the settings or the code have a value. @type {Record<string, number>} */
-const NONE = { burst: 0, lease: 0 };
+const NONE = { burst: 0, prefetch: 0 };
 const RATE_HINT = "Such as 120/minute, or several windows: 10/second, 120/minute.";
 
 /** @param {Limit} limit @returns {Field[]} */
@@ -23,7 +23,7 @@ function buildFields(limit) {
       ? [build("limit", "Requests at the same time", number)]
       : [build("rate", "Rate", text, RATE_HINT), build("burst", "Burst", number, "Requests at once of a steady rate (GCRA). Empty: the quota, spread in any way over its window.")];
   for (const tier of Object.keys(values.tiers ?? {})) fields.push(build(`tiers.${tier}`, `Tier ${tier}`, text));
-  if (values.lease !== null && values.lease !== undefined) fields.push(build("lease", "Lease", number, "Requests of a hot key that a process may take in advance."));
+  if (values.prefetch !== null && values.prefetch !== undefined) fields.push(build("prefetch", "Prefetch", number, "Requests of a hot key that a process may take in advance."));
   fields.push(build("until", "Ends at (optional)", { type: "datetime-local" }, "Then the values of the settings and the code apply again."));
   return fields;
 }

@@ -10,7 +10,7 @@
  * @property {Record<string, string | number> | null} tiers
  * @property {string | null} tier_claim
  * @property {string} without_redis
- * @property {number | null} lease
+ * @property {number | null} prefetch
  * @property {number | string} cost
  */
 

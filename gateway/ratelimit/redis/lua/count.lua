@@ -50,6 +50,7 @@ for index = 1, rules do
     burst = tonumber(ARGV[before + 4]),
     cost = tonumber(ARGV[before + 5]),
     lease_id = ARGV[before + 7],
+    prefetch = tonumber(ARGV[before + 7]) or 0,
   }
   run_or_reset(inspect, state)
   state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
@@ -65,7 +66,7 @@ end
 local function count_granted()
   local granted
   for _, state in ipairs(states) do
-    local wanted = state.algorithm ~= algorithms.concurrency and tonumber(state.lease_id) or 0
+    local wanted = state.algorithm ~= algorithms.concurrency and state.prefetch or 0
     if wanted == 0 then return 0 end
     local left = math.floor(state.algorithm.compute_remaining(state) / state.cost) - 1
     granted = math.max(0, math.min(granted or wanted, wanted, left))

@@ -20,6 +20,14 @@ function gcra.load(state, now)
   state.level = math.max(0, state.stored_level - drained)
   -- A level that takes a day longer to drain than a full bucket was not charged by this script.
   check_time(state.level / state.drain, state.burst * state.window / state.quota, 0)
+  if state.level == 0 and state.charged_at > 0 then gcra.reset(state, now) end
+end
+
+-- Delete the key of an empty bucket, so that a clock that is set back later does not fill it again.
+function gcra.reset(state, now)
+  redis.call('DEL', state.key)
+  state.now, state.charged_at, state.stored_level, state.stored_quota = now, 0, 0, 0
+  state.drain = state.quota
 end
 
 function gcra.compute_retry_after(state)

@@ -30,10 +30,7 @@ function sliding_window.give_back(state, amount)
   end
   if left == amount then return end
   local total = state.total - amount + left
-  if total == 0 then
-    redis.call('DEL', key)
-    return
-  end
+  if total == 0 then return sliding_window.reset(state) end
   -- No charge joins an open bucket that has become empty: the next one opens another.
   redis.call('HSET', key, 't', text(total), 'k', text(state.count),
     'f', text(state.count > 0 and state.first or 0))
@@ -45,6 +42,7 @@ function gcra.give_back(state, amount)
   local left = amount * state.window - drained
   if left <= 0 or state.level == 0 then return end
   local level = math.max(0, state.level - left)
+  if level == 0 then return gcra.reset(state, state.now) end
   redis.call('HSET', state.key, 'a', text(state.now), 'v', text(level))
 end
 

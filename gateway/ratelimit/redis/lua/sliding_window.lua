@@ -37,8 +37,8 @@ function sliding_window.load_bucket(state, index)
 end
 
 -- Drop the buckets whose last charge is a whole window old, and set `state.oldest` to the time of
--- the oldest bucket left. The open bucket can expire only when no closed one is left; it is
--- emptied in `state` alone, and the next charge writes that.
+-- the oldest bucket left. The open bucket can expire only when no closed one is left; the key is
+-- deleted then, so that a clock that is set back later does not bring the bucket back.
 function sliding_window.drop_expired(state)
   local horizon, expired = state.now - state.window, {}
   while state.closed > 0 do
@@ -51,13 +51,19 @@ function sliding_window.drop_expired(state)
   end
   if state.closed == 0 then
     state.oldest = state.last
-    if state.last <= horizon then state.count, state.total = 0, 0 end
+    if state.last <= horizon or state.count == 0 then return sliding_window.reset(state) end
   end
   if #expired > 0 then
     redis.call('HDEL', state.key, unpack(expired))
     redis.call('HSET', state.key, 'h', text(state.head), 'n', text(state.closed),
       't', text(state.total), 'k', text(state.count))
   end
+end
+
+-- Delete the key, if it exists: the state is that of a new one.
+function sliding_window.reset(state)
+  if state.last > 0 then redis.call('DEL', state.key) end
+  state.head, state.total, state.first, state.last, state.count = 0, 0, 0, 0, 0
 end
 
 function sliding_window.compute_retry_after(state)

@@ -14,7 +14,7 @@ def make_limit(kind: Kind = "rate", name: str = "chats", **tiers: str) -> Limit:
     rate, limit = ("1/second", None) if kind == "rate" else (None, 5)
     values = Values(
         rate=rate, limit=limit, burst=None, shadow=False, per="user", tiers=tiers,
-        tier_claim="plan", without_redis="local", lease=None, cost=1,
+        tier_claim="plan", without_redis="local", prefetch=None, cost=1,
     )  # fmt: skip
     return Limit(
         name=name, kind=kind, version=0, source="code", in_force=values, declared=values,

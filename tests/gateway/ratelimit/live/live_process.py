@@ -7,7 +7,7 @@ from contextlib import suppress
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
-from gateway.ratelimit.limiter import Charge
+from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits, LiveStore, Publisher
 from gateway.ratelimit.live.live_policies import LivePolicies
@@ -65,6 +65,7 @@ class LiveProcess:
         policies: Iterable[Policy] | None = None,
         *,
         publisher: Publisher | None = None,
+        limiter: RateLimiter | None = None,
     ) -> None:
         declared = {it.name: it for it in policies or declare()}
         self.clock = ManualClock()
@@ -75,7 +76,7 @@ class LiveProcess:
             )
             for it in declared.values()
         )
-        self.limiter = MemoryLimiter(100)
+        self.limiter = limiter or MemoryLimiter(100)
         self.policies = LivePolicies(self.in_force)
         self.replica = LiveReplica(self.policies, self.limiter, self.clock)
         store = None

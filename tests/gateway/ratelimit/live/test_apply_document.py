@@ -51,9 +51,9 @@ def test_values_and_the_algorithm_can_be_changed() -> None:
     assert not isinstance(exact, Block)
     assert {rule.algorithm for rule in exact} == {Algorithm.SLIDING_WINDOW}
     assert all(rule.shadow for rule in exact)
-    leased = RateLimit("hot", "600/minute", lease=10)
-    [rule] = put_in_force(leased, lease=0).policy.make_rules()
-    assert rule.lease == 0
+    prefetched = RateLimit("hot", "600/minute", prefetch=10)
+    [rule] = put_in_force(prefetched, prefetch=0).policy.make_rules()
+    assert rule.prefetch == 0
 
 
 def test_a_concurrency_limit_has_numbers() -> None:
@@ -131,7 +131,12 @@ MISFITS: list[tuple[Any, dict[str, Any], str, str]] = [
     (PAGES, {"rate": "9/minute, 9/minute"}, "rate", "9/minute and 9/minute have the same window"),
     (PAGES, {"rate": "1/9999days", "burst": 99}, "burst", "a burst of 99 would refill in more"),
     (ORDERS, {"rate": "1/9999days"}, "rate", "a burst of 20 would refill in more"),
-    (PAGES, {"lease": 5_000}, "lease", "lease is 5000; it must be at least 1 and at most the"),
+    (
+        PAGES,
+        {"prefetch": 5_000},
+        "prefetch",
+        "prefetch is 5000; it must be at least 1 and at most",
+    ),
     (
         PAGES,
         {"overrides": {"address:192.0.2.1": {"kind": "block"}}},
@@ -177,11 +182,11 @@ def test_all_misfits_are_reported_at_once() -> None:
     errors = find_errors(
         PAGES,
         rate="9/minute, 9/minute",
-        lease=5_000,
+        prefetch=5_000,
         overrides={"service:1": {"kind": "block"}, USER: {"kind": "rate", "limit": 1}},
     )
     keys = ['overrides."service:1"', f'overrides."{USER}".limit']
-    assert list(errors) == ["rate", "lease", *keys]
+    assert list(errors) == ["rate", "prefetch", *keys]
 
 
 @pytest.mark.parametrize(

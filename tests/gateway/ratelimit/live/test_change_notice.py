@@ -14,6 +14,7 @@ from gateway.ratelimit.live.live_limits import CHANGE_MESSAGE, RESET_MESSAGE
 from gateway.ratelimit.redis.commands import open_commands
 from gateway.settings.schema import Counters, Settings
 from tests.databases import wait_until
+from tests.lost_cancellation import LostCancellation, require_cancelled
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -128,6 +129,31 @@ async def test_the_permissions_of_the_documentation_are_enough(own_redis: RedisS
         await wait_until(lambda: received == [True])
         await notices.publish(CHANGE_MESSAGE)
         await wait_until(lambda: received == [True, False])
+
+
+async def test_a_cancellation_that_redis_py_loses_ends_the_loop(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_notice, "PING_SECONDS", 0.05)
+    lost, connected = LostCancellation(), asyncio.Event()
+
+    async def receive(_: bool) -> None:
+        connected.set()
+
+    settings = Settings(redis_url=redis_server.url)
+    async with open_commands(settings) as commands, open_commands(settings) as other:
+        notices = ChangeNotices(commands, other.redis, receive)
+        monkeypatch.setattr(asyncio, "wait_for", lost.wait_for)
+        deliver = asyncio.create_task(notices.deliver())
+        during_connect = asyncio.create_task(notices.subscribe())
+        lost.tasks = {during_connect}
+        await require_cancelled(lost.tasks)
+        during_ping = asyncio.create_task(notices.subscribe())
+        await connected.wait()
+        lost.tasks = {during_ping}
+        await require_cancelled(lost.tasks)
+        deliver.cancel()
+        await asyncio.wait({deliver})
 
 
 async def test_nothing_is_left_open(no_leaks: None, redis_server: RedisServer) -> None:

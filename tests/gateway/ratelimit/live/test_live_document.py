@@ -17,7 +17,7 @@ FULL = {
     "burst": 20,
     "shadow": False,
     "tiers": {"pro": "600/60seconds", "free": "60/minute"},
-    "lease": 0,
+    "prefetch": 0,
     "until": "2030-05-31T20:00:00+02:00",
     "overrides": {
         USER: {"kind": "times", "times": 5, "until": "2030-06-01T00:00:00Z", "reason": "launch"},

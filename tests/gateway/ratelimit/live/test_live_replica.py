@@ -2,11 +2,13 @@
 
 import shutil
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import pytest
 
 from gateway.ratelimit.live import live_replica
 from gateway.ratelimit.live.errors import InvalidDocument
+from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database
@@ -18,6 +20,8 @@ from tests.gateway.ratelimit.live.live_process import (
     open_processes,
     refresh_all,
 )
+
+NO_REDIS = "redis://127.0.0.1:1"
 
 
 async def test_a_reset_clears_the_counts_of_a_caller_in_all_processes(
@@ -38,6 +42,22 @@ async def test_a_reset_clears_the_counts_of_a_caller_in_all_processes(
     assert await processes[1].count("pages", USER) == 118
     with pytest.raises(InvalidDocument, match=r"key: pages counts per user"):
         await processes[0].limits.reset("pages", "address:192.0.2.1", JANE)
+
+
+async def test_each_process_notes_a_reset_for_its_recording(
+    database: Database, open_database: OpenDatabase
+) -> None:
+    """The states of these keys are recorded anew, so that simulations leave out little."""
+    here = LiveProcess(open_database())
+    there = LiveProcess(open_database(), limiter=RedisLimiter(NO_REDIS, timeout=1, retry=1))
+    observer = Mock()
+    there.limiter.set_observer(observer)
+    await refresh_all([here, there])
+    await here.limits.reset("pages", USER, JANE)
+    await there.refresh()
+    assert observer.forget.mock_calls == [call(f"lockgate:{{{USER}}}:pages:")]
+    there.replica.repeat_resets()  # once Redis is cleared
+    assert len(observer.forget.mock_calls) == 2
 
 
 async def test_a_restored_backup_is_followed(tmp_path: Path) -> None:

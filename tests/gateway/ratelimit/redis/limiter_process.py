@@ -105,7 +105,7 @@ async def execute(limiter: RateLimiter, order: Order) -> Outcome:
         before = time.time_ns() // 1_000
         verdict = await limiter.check([one])
         degraded += verdict.degraded is not None
-        # A request of a lease was charged before; it is admitted now.
+        # A request of a prefetch was charged before; it is admitted now.
         is_trip = verdict.degraded is None and verdict.now >= before
         if verdict.admitted:
             trips += is_trip

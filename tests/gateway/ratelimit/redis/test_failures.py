@@ -14,8 +14,10 @@ from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.redis.failures import describe_failure
 from gateway.ratelimit.redis.redis_internals import parse_error
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
+from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
 from tests.docs.project import ROOT
 from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.redis.connect_timeout import set_connect_timeout
 from tests.gateway.ratelimit.redis.fake_redis_server import FakeRedisServer
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.gateway.transport.certificate_authority import Authority
@@ -23,7 +25,8 @@ from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
 
-LONG_TIMEOUT = 5.0
+LONG_TIMEOUT = 10.0
+HANG_SECONDS = 40.0
 
 PAGE = (ROOT / "docs/how-to/run-in-production.md").read_text()
 (DOCUMENTED,) = re.findall(r"^ACL SETUSER lockgate (.*)$", PAGE, re.MULTILINE)
@@ -34,16 +37,19 @@ Commands = Sequence[tuple[str, ...]]
 
 
 @asynccontextmanager
-async def limit(url: str, key_prefix: str = "") -> AsyncIterator[RedisLimiter]:
-    limiter = RedisLimiter(url, timeout=LONG_TIMEOUT, retry=0.02, key_prefix=key_prefix)
-    task = asyncio.create_task(limiter.run())
-    try:
-        async with asyncio.timeout(LONG_TIMEOUT):
-            await limiter.wait_first_attempt()
-            yield limiter
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def limit(
+    url: str, key_prefix: str = "", connect_seconds: float = LONG_TIMEOUT
+) -> AsyncIterator[RedisLimiter]:
+    with set_connect_timeout(connect_seconds):
+        limiter = RedisLimiter(url, timeout=LONG_TIMEOUT, retry=0.02, key_prefix=key_prefix)
+        task = asyncio.create_task(limiter.run())
+        try:
+            async with asyncio.timeout(HANG_SECONDS):
+                await limiter.wait_first_attempt()
+                yield limiter
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def wait_until(is_reached: Callable[[], bool]) -> None:
@@ -253,7 +259,8 @@ async def test_a_server_that_does_not_respond_is_named_in_words(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, nothing responds
-        async with limit(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"):
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        async with limit(url, connect_seconds=CONNECT_SECONDS):
             (reason,) = list_reasons(caplog)
     assert reason == "TimeoutError: no response while connecting to Redis within 500 ms"
 

@@ -16,6 +16,7 @@ from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.redis.protocol import MAX_REPLY_BYTES, RedisProtocol
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.redis.connect_timeout import set_connect_timeout
 from tests.gateway.ratelimit.redis.fake_redis_server import VALID_REPLY, FakeRedisServer
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.gateway.transport.certificate_authority import Authority
@@ -24,15 +25,17 @@ from tests.redis_server import RedisServer
 pytestmark = pytest.mark.redis
 
 LONG_TIMEOUT = 5.0
+LONG_CONNECT_TIMEOUT = 30.0
 LOOPS = (asyncio.run, uvloop.run)
 
 
 async def spend(url: str, checks: int = 50) -> list[int]:
     """Send `checks` checks at once, and return what each left; the connection must hold."""
-    limiter = RedisLimiter(url, timeout=LONG_TIMEOUT, retry=0.05)
-    task = asyncio.create_task(limiter.run())
-    try:
+    with set_connect_timeout(LONG_CONNECT_TIMEOUT):
+        limiter = RedisLimiter(url, timeout=LONG_TIMEOUT, retry=0.05)
+        task = asyncio.create_task(limiter.run())
         await limiter.wait_first_attempt()
+    try:
         verdicts = await asyncio.gather(*(limiter.check([charge(100)]) for _ in range(checks)))
         assert limiter.health() == {"redis": "up", "disconnects": 0}
         return [verdict.standings[0].remaining for verdict in verdicts]

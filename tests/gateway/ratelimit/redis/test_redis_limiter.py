@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import pytest
 import redis
+from redis.asyncio.connection import AbstractConnection
 
+from gateway.ratelimit.redis import redis_limiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
+from gateway.ratelimit.redis.failures import require_standalone
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.spend_quota import QUOTA
 from tests.gateway.ratelimit.redis.spending_processes import find_wrong_counts, start_spenders
+from tests.lost_cancellation import LostCancellation, require_cancelled
 from tests.redis_server import RedisServer, find_free_port
 
 pytestmark = pytest.mark.redis
@@ -51,6 +55,23 @@ async def test_the_checks_of_one_turn_are_sent_in_one_write(
     before = read_statistic(redis_server, "total_reads_processed")
     await asyncio.gather(*(shared.check([charge(100)]) for _ in range(100)))
     assert read_statistic(redis_server, "total_reads_processed") - before < 20
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_cancellation_that_is_lost_while_it_connects_ends_the_loop(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    lost = LostCancellation()
+
+    async def connect(pooled: AbstractConnection) -> None:
+        await lost.wait_for(require_standalone(pooled))
+        if fails:
+            raise ConnectionError
+
+    monkeypatch.setattr(redis_limiter, "require_standalone", connect)
+    limiter = RedisLimiter(redis_server.url, timeout=LONG_TIMEOUT, retry=0.05)
+    lost.tasks = {asyncio.create_task(limiter.run())}
+    await require_cancelled(lost.tasks)
 
 
 @pytest.mark.parametrize("command", [("SCRIPT", "FLUSH"), ("FLUSHALL",)])

@@ -20,7 +20,7 @@ from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
 from tests.gateway.ratelimit.reference_limits import Request, Scale
-from tests.gateway.ratelimit.test_leased_quota import SharedCounts
+from tests.gateway.ratelimit.test_prefetched_quota import SharedCounts
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -266,10 +266,10 @@ def test_a_key_of_another_type_is_an_error_and_no_admission(run: Run, client: re
 
 
 LEASED = (
-    charge(60, 10, name="exact", lease=30),
-    charge(300, 10, name="bucketed", lease=30),
-    charge(70, 10, name="gcra", burst=40, lease=30),
-    charge(20, 10, name="shadow", lease=10, shadow=True),
+    charge(60, 10, name="exact", prefetch=30),
+    charge(300, 10, name="bucketed", prefetch=30),
+    charge(70, 10, name="gcra", burst=40, prefetch=30),
+    charge(20, 10, name="shadow", prefetch=10, shadow=True),
 )
 
 

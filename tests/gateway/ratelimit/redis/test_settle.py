@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
@@ -22,7 +22,14 @@ KINDS = (
     charge(70, 10, name="gcra", burst=40),
     charge(5, 10, name="shadow", shadow=True),
 )
-Step = tuple[int, str, int, int]
+Step = tuple[int, str, int, int]  # the pause, the action, the reservation, the cost
+
+
+def reserve(pause: int, cost: int) -> Step:
+    """Return a step that charges `cost`."""
+    return pause, "reserve", 0, cost
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 1, 40_000, 166_666, 166_667, 900_000, 9_999_999, 10**7, -500_000]),
@@ -46,6 +53,23 @@ def runner(redis_server: RedisServer) -> Iterator[ScriptRunner]:
     deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(schedule=steps, kind=st.sampled_from(KINDS))
+# A look at a key that has expired, and then a clock that is set back.
+@example(schedule=[reserve(0, 1), reserve(10**7, 0), reserve(-500_000, 1)], kind=KINDS[0])
+@example(schedule=[reserve(0, 1), reserve(10**7, 0), reserve(-500_000, 1)], kind=KINDS[1])
+@example(schedule=[reserve(0, 1), reserve(166_667, 0), reserve(-500_000, 1)], kind=KINDS[2])
+# The same, if all but the oldest charge was given back before.
+@example(
+    schedule=[
+        reserve(0, 1),
+        reserve(900_000, 3),
+        (0, "settle", 1, 0),
+        reserve(9_999_999, 0),
+        reserve(-500_000, 1),
+        reserve(-500_000, 1),
+    ],
+    kind=KINDS[0],
+)
+@example(schedule=[reserve(0, 1), (0, "settle", 0, 0), reserve(-500_000, 1)], kind=KINDS[2])
 def test_both_settle_alike(runner: ScriptRunner, schedule: list[Step], kind: Charge) -> None:
     runner.client.flushdb()
     clock = ManualClock()

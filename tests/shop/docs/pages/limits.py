@@ -37,8 +37,8 @@ WORDS = f"""
 - **burst**: turns the rate of the shortest window into a steady rate (GCRA, equivalent to a token
   bucket). Requests are admitted at that rate, and up to `burst` of them at once. Without `burst`,
   the rate is a maximum for any window.
-- **lease**: the number of requests of a busy key that a process may take in advance, so that most
-  of them need no call of Redis. By default every request is counted in Redis.
+- **prefetch**: the number of requests of a busy key that a process may take in advance, so that
+  most of them need no call of Redis. By default every request is counted in Redis.
 - **shadow**: a dry run. The policy counts what it would have admitted, and the log line records the
   requests that it would have refused, but it never refuses a request and is not shown in the
   response headers.

@@ -1,4 +1,4 @@
-"""`LeasedQuota`: never above the limit, against a plain list of all admissions."""
+"""`PrefetchedQuota`: never above the limit, against a plain list of all admissions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ratelimit.lease_numbers import get_lease, get_shared_numbers, get_spending_time
-from gateway.ratelimit.leased_quota import LeasedQuota, can_be_leased
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.prefetch_numbers import get_prefetch, get_shared_numbers, get_spending_time
+from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import ManualClock, charge
 from tests.gateway.ratelimit.redis.limiter_process import (
@@ -55,24 +55,24 @@ class Process:
     """One process, whose checks take a while to reach Redis, and the replies to come back."""
 
     def __init__(self, shared: SharedCounts, clock: ManualClock) -> None:
-        self.leases = LeasedQuota(10, 1, clock)
+        self.prefetched = PrefetchedQuota(10, 1, clock)
         self.clock = clock
         self.trips = 0
         self._shared = shared
 
     def check(self, charges: Sequence[Charge], delay: int = 0) -> Verdict:
         """Admit or refuse; returns when the caller has the verdict."""
-        verdict = self.leases.spend(charges)
+        verdict = self.prefetched.spend(charges)
         if verdict is not None:
             return verdict
-        lease, size = self.leases.begin_renewal(charges)
+        prefetch, size = self.prefetched.begin_fetch(charges)
         self.trips += 1
         self.clock.now += delay
         verdict = self._shared.check(charges, size)
         decided_at = self.clock.now
         self.clock.now += delay
-        if lease is not None:
-            self.leases.end_renewal(lease, verdict)
+        if prefetch is not None:
+            self.prefetched.end_fetch(prefetch, verdict)
         verdict.now = decided_at
         return verdict
 
@@ -95,8 +95,8 @@ def find_excess_of_rate(admitted: list[tuple[int, int]], quota: int, burst: int)
     return most - burst * WINDOW * MICROSECONDS
 
 
-# Bursts on one process each: the second half of a burst waits until the lease of the first is about
-# to end, and the next burst comes when the first half has left the window, or the second.
+# Bursts on one process each: the second half of a burst waits until what the first has fetched is
+# about to end, and the next burst comes when the first half has left the window, or the second.
 schedules = st.lists(
     st.tuples(
         st.one_of(
@@ -127,8 +127,8 @@ def run(one: Charge, schedule: Schedule) -> list[tuple[int, int]]:
             before = processes[index].trips
             verdict = processes[index].check([one], delay)
             if verdict.admitted:
-                is_leased = processes[index].trips == before
-                admitted.append((clock.now if is_leased else verdict.now, one.cost))
+                is_prefetched = processes[index].trips == before
+                admitted.append((clock.now if is_prefetched else verdict.now, one.cost))
             assert verdict.standings[0].remaining >= 0
     return admitted
 
@@ -136,7 +136,7 @@ def run(one: Charge, schedule: Schedule) -> list[tuple[int, int]]:
 @settings(deadline=None, max_examples=200)
 @given(quota=st.integers(5, 200), cost=st.sampled_from([1, 1, 3]), schedule=schedules)
 def test_no_window_has_more_than_the_quota(quota: int, cost: int, schedule: Schedule) -> None:
-    admitted = run(charge(quota, WINDOW, lease=quota, cost=cost), schedule)
+    admitted = run(charge(quota, WINDOW, prefetch=quota, cost=cost), schedule)
     assert find_excess_in_windows(admitted, quota) <= 0
 
 
@@ -150,19 +150,19 @@ def test_no_window_has_more_than_the_quota(quota: int, cost: int, schedule: Sche
 def test_a_steady_rate_never_has_more_than_the_burst(
     quota: int, burst: int, cost: int, schedule: Schedule
 ) -> None:
-    one = charge(quota, WINDOW, lease=quota, burst=burst, cost=cost)
+    one = charge(quota, WINDOW, prefetch=quota, burst=burst, cost=cost)
     admitted = run(one, schedule)
     assert find_excess_of_rate(admitted, quota, burst) <= 0
 
 
-def hold_leases(one: Charge) -> tuple[ManualClock, list[Process], list[tuple[int, int]]]:
-    """Let eight processes hold leases of six requests at the same time, if Redis grants them."""
+def fetch_in_advance(one: Charge) -> tuple[ManualClock, list[Process], list[tuple[int, int]]]:
+    """Let eight processes have six requests in advance at the same time, if Redis grants them."""
     clock = ManualClock()
     shared = SharedCounts(clock)
     processes = [Process(shared, clock) for _ in range(8)]
     admitted = []
     for process in processes:
-        while not any(lease.left >= 6 for lease in process.leases._leases.values()):
+        while not any(prefetch.left >= 6 for prefetch in process.prefetched._prefetches.values()):
             if not process.check([one]).admitted:
                 break
             admitted.append((clock.now, 1))
@@ -172,15 +172,15 @@ def hold_leases(one: Charge) -> tuple[ManualClock, list[Process], list[tuple[int
 def spend_all(
     one: Charge, clock: ManualClock, processes: list[Process], admitted: list[tuple[int, int]]
 ) -> None:
-    """Spend all leases, and then what Redis has left."""
+    """Spend all prefetches, and then what Redis has left."""
     for process in processes:
         while process.check([one]).admitted:
             admitted.append((clock.now, 1))
 
 
-def test_a_request_of_a_lease_that_is_spent_late_counts_for_a_whole_window() -> None:
-    one = charge(60, WINDOW, lease=50)
-    clock, processes, admitted = hold_leases(one)
+def test_a_request_of_a_prefetch_that_is_spent_late_counts_for_a_whole_window() -> None:
+    one = charge(60, WINDOW, prefetch=50)
+    clock, processes, admitted = fetch_in_advance(one)
     clock.now += SPENDING_TIME - 1
     spend_all(one, clock, processes, admitted)
     assert len(admitted) >= 55
@@ -189,9 +189,9 @@ def test_a_request_of_a_lease_that_is_spent_late_counts_for_a_whole_window() -> 
     assert find_excess_in_windows(admitted, 60) <= 0
 
 
-def test_leases_that_are_spent_late_are_not_a_second_burst() -> None:
-    one = charge(2_400, WINDOW, burst=80, lease=50)
-    clock, processes, admitted = hold_leases(one)
+def test_prefetches_that_are_spent_late_are_not_a_second_burst() -> None:
+    one = charge(2_400, WINDOW, burst=80, prefetch=50)
+    clock, processes, admitted = fetch_in_advance(one)
     clock.now += SPENDING_TIME - 1
     spend_all(one, clock, processes, admitted)
     assert find_excess_of_rate(admitted, 2_400, 80) <= 0
@@ -200,7 +200,8 @@ def test_leases_that_are_spent_late_are_not_a_second_burst() -> None:
 def test_several_rules_are_charged_together() -> None:
     clock = ManualClock()
     process = Process(SharedCounts(clock), clock)
-    wide, narrow = charge(300, 60, name="wide", lease=20), charge(30, 10, name="narrow", lease=20)
+    wide = charge(300, 60, name="wide", prefetch=20)
+    narrow = charge(30, 10, name="narrow", prefetch=20)
     verdicts = []
     for _ in range(40):
         clock.advance(0.001)
@@ -216,7 +217,7 @@ def test_a_hot_key_needs_few_trips_and_gets_most_of_its_quota(per_second: int) -
     clock = ManualClock()
     shared = SharedCounts(clock)
     processes = [Process(shared, clock) for _ in range(PROCESSES)]
-    hot = charge(10_000, 10, lease=50)
+    hot = charge(10_000, 10, prefetch=50)
     requests = per_second * 10
     admitted = 0
     for number in range(requests):
@@ -232,7 +233,7 @@ def test_a_hot_key_needs_few_trips_and_gets_most_of_its_quota(per_second: int) -
 def test_a_key_that_is_not_hot_takes_nothing_in_advance() -> None:
     clock = ManualClock()
     process = Process(SharedCounts(clock), clock)
-    slow = charge(20, 10, lease=10)
+    slow = charge(20, 10, prefetch=10)
     for expected in range(19, -1, -1):
         clock.advance(0.4)
         assert process.check([slow]).standings[0].remaining == expected
@@ -244,7 +245,7 @@ def test_a_caller_who_stops_at_the_worst_moments_still_gets_a_third() -> None:
     for requests in range(3, 150, 7):
         clock = ManualClock()
         process = Process(SharedCounts(clock), clock)
-        hot = charge(3_000, 60, lease=200)
+        hot = charge(3_000, 60, prefetch=200)
         admitted = 0
         for _ in range(55):
             clock.advance(1)
@@ -256,47 +257,47 @@ def test_a_caller_who_stops_at_the_worst_moments_still_gets_a_third() -> None:
     assert least >= 1 / 3
 
 
-def test_another_rule_and_a_clear_void_a_lease() -> None:
+def test_another_rule_and_a_clear_void_a_prefetch() -> None:
     clock = ManualClock()
     process = Process(SharedCounts(clock), clock)
-    hot = charge(1_000, 10, lease=50)
+    hot = charge(1_000, 10, prefetch=50)
 
     def warm() -> None:
-        while process.leases.spend([hot]) is None:
+        while process.prefetched.spend([hot]) is None:
             clock.advance(0.001)
             process.check([hot])
 
     warm()
-    lowered = replace(charge(500, 10, lease=50), key=hot.key)
-    assert process.leases.spend([lowered]) is None
-    assert process.leases.spend([hot]) is None
+    lowered = replace(charge(500, 10, prefetch=50), key=hot.key)
+    assert process.prefetched.spend([lowered]) is None
+    assert process.prefetched.spend([hot]) is None
     warm()
-    process.leases.clear("lockgate:{other")
-    assert process.leases.spend([hot]) is not None
-    process.leases.clear("lockgate:{")
-    assert process.leases.spend([hot]) is None
+    process.prefetched.clear("lockgate:{other")
+    assert process.prefetched.spend([hot]) is not None
+    process.prefetched.clear("lockgate:{")
+    assert process.prefetched.spend([hot]) is None
 
 
 def test_one_check_at_a_time_asks_for_more() -> None:
     clock = ManualClock()
-    leases = LeasedQuota(10, 1, clock)
+    prefetched = PrefetchedQuota(10, 1, clock)
     shared = SharedCounts(clock)
-    hot = [charge(1_000, 10, lease=50)]
+    hot = [charge(1_000, 10, prefetch=50)]
     for _ in range(3):
-        lease, size = leases.begin_renewal(hot)
-        assert lease is not None
+        prefetch, size = prefetched.begin_fetch(hot)
+        assert prefetch is not None
         clock.advance(0.001)
-        leases.end_renewal(lease, shared.check(hot, size))
-    lease, size = leases.begin_renewal(hot)
-    assert lease is not None
+        prefetched.end_fetch(prefetch, shared.check(hot, size))
+    prefetch, size = prefetched.begin_fetch(hot)
+    assert prefetch is not None
     assert size > 0
-    assert leases.begin_renewal(hot) == (None, 0)
-    leases.end_renewal(lease, None)
-    assert leases.begin_renewal(hot)[0] is lease
+    assert prefetched.begin_fetch(hot) == (None, 0)
+    prefetched.end_fetch(prefetch, None)
+    assert prefetched.begin_fetch(hot)[0] is prefetch
 
 
-def test_charges_without_leases_are_left_to_redis() -> None:
-    hot = charge(1_000, 10, lease=50)
+def test_charges_without_a_prefetch_are_left_to_redis() -> None:
+    hot = charge(1_000, 10, prefetch=50)
     exact = charge(1_000, 10, name="exact")
     for charges in (
         [exact],
@@ -304,25 +305,25 @@ def test_charges_without_leases_are_left_to_redis() -> None:
         [replace(hot, cost=0)],
         [replace(hot, wants_state=True)],
     ):
-        assert not can_be_leased(charges)
-    assert can_be_leased([hot, hot])
+        assert not can_be_prefetched(charges)
+    assert can_be_prefetched([hot, hot])
 
 
-def test_the_number_of_leases_is_bounded() -> None:
-    leases = LeasedQuota(3, 1, ManualClock())
+def test_the_number_of_prefetches_is_bounded() -> None:
+    prefetched = PrefetchedQuota(3, 1, ManualClock())
     for number in range(10):
-        leases.begin_renewal([replace(charge(1_000, 10, lease=50), key=f"{number}")])
-    assert len(leases) == 3
+        prefetched.begin_fetch([replace(charge(1_000, 10, prefetch=50), key=f"{number}")])
+    assert len(prefetched) == 3
 
 
-def test_a_rule_that_a_lease_does_not_fit_is_counted_exactly() -> None:
-    rule = charge(10_000, 10, burst=400, lease=5).rule
+def test_a_rule_that_a_prefetch_does_not_fit_is_counted_exactly() -> None:
+    rule = charge(10_000, 10, burst=400, prefetch=5).rule
     assert get_shared_numbers(rule).burst == 400 - 167
     assert get_spending_time(rule) == SPENDING_TIME
     small = replace(rule, burst=300)
-    assert get_lease(small) == 0
+    assert get_prefetch(small) == 0
     assert get_shared_numbers(small) == (10_000, 10 * MICROSECONDS, 300)
-    assert get_lease(replace(rule, window=5 * MICROSECONDS)) == 0
+    assert get_prefetch(replace(rule, window=5 * MICROSECONDS)) == 0
 
 
 def hunt(processes: Sequence[LimiterProcess], order: Order) -> tuple[list[int], float]:
@@ -335,7 +336,7 @@ def hunt(processes: Sequence[LimiterProcess], order: Order) -> tuple[list[int], 
 
 @pytest.mark.redis
 def test_four_processes_admit_no_more_than_the_quota(redis_server: RedisServer) -> None:
-    order = Order(500, 10, "lockgate:{hot}", 1.5, 400, {"lease": 50})
+    order = Order(500, 10, "lockgate:{hot}", 1.5, 400, {"prefetch": 50})
     with run_processes(redis_server.url, 4) as processes:
         times, _ = hunt(processes, order)
     assert 450 <= len(times) <= 500
@@ -345,8 +346,8 @@ def test_four_processes_admit_no_more_than_the_quota(redis_server: RedisServer) 
 @pytest.mark.redis
 @pytest.mark.timeout(900)
 def test_fifty_runs_of_four_processes(redis_server: RedisServer) -> None:
-    window = Order(1_000, 10, "", 2, 300, {"lease": 50})
-    steady = Order(2_000, 10, "", 2, 300, {"lease": 50, "burst": 200})
+    window = Order(1_000, 10, "", 2, 300, {"prefetch": 50})
+    steady = Order(2_000, 10, "", 2, 300, {"prefetch": 50, "burst": 200})
     counts, excesses, shares = [], [], []
     with run_processes(redis_server.url, 4) as processes:
         for number in range(50):

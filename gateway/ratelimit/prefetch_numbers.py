@@ -1,10 +1,10 @@
-"""The numbers of rules with leases: how long one may be spent, and how Redis counts meanwhile."""
+"""The numbers of rules with a prefetch: how long it may be spent, how Redis counts meanwhile."""
 
 from typing import NamedTuple
 
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 
-MIN_LEASE_WINDOW = 10
+MIN_PREFETCH_WINDOW = 10
 """Seconds. Hardly a request falls into the spending time of a shorter window."""
 
 _MAX_SPENDING_TIME = MICROSECONDS
@@ -20,20 +20,20 @@ class Numbers(NamedTuple):
 
 
 @cache_per_rule
-def get_lease(rule: Rule) -> int:
+def get_prefetch(rule: Rule) -> int:
     """Return how many requests of a rule may be granted in advance; 0: it is counted exactly.
 
-    Declared policies have no leases that do not fit; an override of a key may lead to one.
+    Declared policies have no prefetch that does not fit; an override of a key may lead to one.
     """
-    if rule.window < MIN_LEASE_WINDOW * MICROSECONDS:
+    if rule.window < MIN_PREFETCH_WINDOW * MICROSECONDS:
         return 0
     if rule.burst and rule.burst < compute_least_burst(rule.quota, rule.window):
         return 0
-    return rule.lease
+    return rule.prefetch
 
 
 def compute_least_burst(quota: int, window: int) -> int:
-    """Return the least burst that leaves half of itself to leases; `window` is in microseconds."""
+    """Return the least burst that leaves half to a prefetch; `window` is in microseconds."""
     return 2 * _compute_refill(quota, window)
 
 
@@ -45,11 +45,11 @@ def get_spending_time(rule: Rule) -> int:
 
 @cache_per_rule
 def get_shared_numbers(rule: Rule) -> Numbers:
-    """Return the numbers by which Redis counts: those of the rule, or stricter ones for leases.
+    """Return the numbers by which Redis counts: those of the rule, or stricter ones for a prefetch.
 
     Why no more requests are admitted than the rule allows. Redis charges a request that it grants
     at a time d, and it is admitted at a time a, with d <= a <= d + s, where s is the spending
-    time: a lease is spent after the reply of Redis has arrived, and until s after the check was
+    time: a prefetch is spent after the reply of Redis has arrived, and until s after the check was
     sent. So all requests that are admitted within any time T are charged within a time T + s.
 
     - Sliding window: of the requests admitted within one window W, all are charged within W + s.
@@ -58,7 +58,7 @@ def get_shared_numbers(rule: Rule) -> Numbers:
       at most b + (T + s) * quota / W in that time. It counts with b = burst - s * quota / W,
       rounded down, so they are at most burst + T * quota / W, which is what GCRA admits.
     """
-    if not get_lease(rule):
+    if not get_prefetch(rule):
         return Numbers(rule.quota, rule.window, rule.burst)
     if not rule.burst:
         return Numbers(rule.quota, rule.window + get_spending_time(rule), 0)
