@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from gateway.auth.dependencies import Caller, requires
 from gateway.ops.caller_lookup import CallerKey, CallerLookup
-from gateway.ops.models import CallerStanding
+from gateway.ops.models import MAX_REASON_LENGTH, CallerStanding
 from gateway.ops.ops_errors import UnknownLimit, describe_problems
 from gateway.ops.preconditions import create_author
 from gateway.ops.scopes import READ, WRITE
@@ -42,7 +42,7 @@ async def reset_caller(
     named: Annotated[CallerKey, Depends(read_key)],
     operator: Caller,
     lookup: Resource[CallerLookup],
-    reason: Annotated[str, Query(max_length=1_000)] = "",
+    reason: Annotated[str, Query(max_length=MAX_REASON_LENGTH)] = "",
 ) -> None:
     """Drop the counts of a caller under a policy."""
     await lookup.reset(named, create_author(operator, reason))

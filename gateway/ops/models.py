@@ -7,7 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["rate", "concurrency"]
 OverrideKind = Literal["rate", "times", "block", "allow"]
-Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S")]
+MAX_REASON_LENGTH = 1_000
+"""The journal takes no longer texts."""
+
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_LENGTH, pattern=r"\S")]
 
 MAX_OVERRIDES = 500
 MAX_SECONDS = 600
@@ -33,7 +36,7 @@ class OverrideChange(_Sent):
     limit: int | None = None
     times: float | None = None
     until: str | None = None
-    reason: str = Field("", max_length=1_000)
+    reason: str = Field("", max_length=MAX_REASON_LENGTH)
     caller: str | None = None
     issuer: str | None = None
 
