@@ -150,7 +150,7 @@ class Mark(NamedTuple):
 class Settlement:
     """Corrects charges once the cost is known: each with what is charged in addition.
 
-    What is negative is given back. `before` is a mark from before the check, `verdict` is its
+    A negative difference is given back. `before` is a mark from before the check, `verdict` is its
     verdict.
     """
 
