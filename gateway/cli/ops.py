@@ -66,7 +66,7 @@ async def _serve(gateway: CheckedGateway) -> None:
 
 
 def _list_missing(settings: Settings) -> list[str]:
-    """List the settings without which no gateway process can be heard."""
+    """List the settings without which no gateway process can be seen."""
     missing = ["redis_url"] if settings.redis_url is None else []
     return missing if runs_apart(settings) else [*missing, "counters.processes"]
 

@@ -1,4 +1,4 @@
-"""`GatheredTraffic`: the requests of all gateway processes that `lockgate ops` hears."""
+"""`GatheredTraffic`: the requests of all gateway processes that `lockgate ops` sees."""
 
 import asyncio
 import time
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from gateway.ops.heard_processes import HeardProcesses, Replies, Wish
 from gateway.ops.models import Process
 from gateway.ops.process_channel import Counts, Heartbeat, RecordedSpan
+from gateway.ops.process_registry import ProcessRegistry, Replies, ReplyRequest
 from gateway.ops.traffic import Recordings, Traffic, UsageReply
 from gateway.ratelimit.partition import describe
 from gateway.ratelimit.usage.usage import UsageReport, merge_reports
@@ -28,11 +28,11 @@ _UNHEARD = "no gateway process is heard"
 class GatheredTraffic(Traffic):
     """Adds up what the processes say of themselves in their heartbeats and replies.
 
-    Without Redis (`heard` is None), no process is known.
+    Without Redis (`registry` is None), no process is known.
     """
 
-    def __init__(self, heard: HeardProcesses | None) -> None:
-        self._heard = heard
+    def __init__(self, registry: ProcessRegistry | None) -> None:
+        self._registry = registry
         self._names: dict[str, str] = {}
         self._gathering = asyncio.Lock()
         self._recordings = Recordings({})
@@ -41,7 +41,7 @@ class GatheredTraffic(Traffic):
     async def report_usage(self, policy: str, seconds: int) -> UsageReport:
         """Return the requests under one policy in the last seconds, over all processes."""
         begin = int(time.time()) - seconds + 1
-        request = Wish("usage", policy, seconds)
+        request = ReplyRequest("usage", policy, seconds)
         replies = await self._ask(request, _USAGE_SECONDS)
         reports = list[UsageReport]()
         for reply in replies.received.values():
@@ -66,16 +66,16 @@ class GatheredTraffic(Traffic):
         }
 
     def list_processes(self) -> Sequence[Process]:
-        """Return the processes that are heard."""
-        return [] if self._heard is None else self._heard.list_processes()
+        """Return the processes that were seen lately."""
+        return [] if self._registry is None else self._registry.list_processes()
 
     def find_fault(self) -> str:
         """Return why no process is heard; "" if one is."""
-        if self._heard is None:
+        if self._registry is None:
             return f"{_UNHEARD}: that needs `redis_url`"
-        if self._heard.failure:
-            return f"{_UNHEARD}: Redis does not respond ({self._heard.failure})"
-        if not self._heard.list_processes():
+        if self._registry.failure:
+            return f"{_UNHEARD}: Redis does not respond ({self._registry.failure})"
+        if not self._registry.list_processes():
             return f"{_UNHEARD}: none uses this Redis and this `counters.key_prefix`"
         return ""
 
@@ -107,10 +107,10 @@ class GatheredTraffic(Traffic):
             return self._recordings
 
     def _list_heartbeats(self) -> Sequence[Heartbeat]:
-        return [] if self._heard is None else self._heard.list_heartbeats()
+        return [] if self._registry is None else self._registry.list_heartbeats()
 
-    async def _ask(self, wish: Wish, seconds: float) -> Replies:
-        return Replies() if self._heard is None else await self._heard.ask(wish, seconds)
+    async def _ask(self, request: ReplyRequest, seconds: float) -> Replies:
+        return Replies() if self._registry is None else await self._registry.ask(request, seconds)
 
     def _remember(self, names: Mapping[str, str | None]) -> None:
         if len(self._names) > _MAX_NAMES:
@@ -118,5 +118,5 @@ class GatheredTraffic(Traffic):
         self._names.update({key: name for key, name in names.items() if name is not None})
 
     async def _gather(self) -> Recordings:
-        replies = await self._ask(Wish("recording"), _RECORDING_SECONDS)
+        replies = await self._ask(ReplyRequest("recording"), _RECORDING_SECONDS)
         return Recordings(replies.received, sorted(replies.missing))

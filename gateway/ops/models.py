@@ -16,8 +16,11 @@ def _require_printable(text: str) -> str:
     return text
 
 
+MAX_REASON_LENGTH = 1_000
+"""The journal takes no longer texts."""
+
 Printable = AfterValidator(_require_printable)
-Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S"), Printable]
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_LENGTH, pattern=r"\S"), Printable]
 JournalNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A number of a version or of an entry, which JavaScript and every database have as it is."""
 
@@ -45,7 +48,7 @@ class OverrideChange(_Sent):
     limit: int | None = None
     times: float | None = None
     until: str | None = None
-    reason: str = Field("", max_length=1_000)
+    reason: str = Field("", max_length=MAX_REASON_LENGTH)
     caller: str | None = None
     issuer: str | None = None
 
@@ -218,7 +221,7 @@ class Process(BaseModel):
 
     name: str
     started_at: datetime
-    heard_seconds_ago: float
+    last_seen_seconds: float
 
 
 class UsageNow(BaseModel):

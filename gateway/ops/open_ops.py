@@ -10,10 +10,10 @@ from gateway.open_clients import OpenServices
 from gateway.ops.caller_keys import CallerKeys
 from gateway.ops.caller_lookup import CallerLookup
 from gateway.ops.gathered_traffic import GatheredTraffic
-from gateway.ops.heard_processes import HeardProcesses, hear_processes
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.ops_app import create_ops_app
 from gateway.ops.process_publisher import publish_process
+from gateway.ops.process_registry import ProcessRegistry, open_process_registry
 from gateway.ops.simulations import Simulations
 from gateway.ops.traffic import OwnTraffic, Traffic
 from gateway.ratelimit.limiter import RateLimiter
@@ -31,7 +31,7 @@ async def open_ops(settings: Settings, gateway: Resources) -> AsyncIterator[Runn
     """Let operators see the gateway of this process, which has opened its own resources.
 
     If the gateway has one process, the ops app is served here. Otherwise, an ops app in another
-    process hears this one through Redis. Without `ops.audience`, nothing is opened.
+    process sees this one through Redis. Without `ops.audience`, nothing is opened.
 
     Raises:
         InvalidSettings: the host is not an address of this machine.
@@ -56,7 +56,7 @@ async def open_ops(settings: Settings, gateway: Resources) -> AsyncIterator[Runn
 
 @asynccontextmanager
 async def open_ops_alone(settings: Settings, opened: Resources) -> AsyncIterator[RunningServer]:
-    """Serve the ops app for gateways in other processes, which are heard through Redis.
+    """Serve the ops app for gateways in other processes, which are seen through Redis.
 
     `opened` has what `open_ops_lifespan` opens. Without Redis, limits can be changed, and nothing
     is known of the traffic.
@@ -65,11 +65,13 @@ async def open_ops_alone(settings: Settings, opened: Resources) -> AsyncIterator
     """
     async with AsyncExitStack() as stack:
         limiter: RateLimiter | None = None
-        heard: HeardProcesses | None = None
+        registry: ProcessRegistry | None = None
         if settings.redis_url is not None:
             limiter = opened[RateLimiter]
-            heard = await stack.enter_async_context(hear_processes(settings, time.monotonic))
-        resources = create_ops_resources(settings, opened, GatheredTraffic(heard), limiter)
+            registry = await stack.enter_async_context(
+                open_process_registry(settings, time.monotonic)
+            )
+        resources = create_ops_resources(settings, opened, GatheredTraffic(registry), limiter)
         yield await stack.enter_async_context(serve_ops(settings, resources))
 
 

@@ -15,6 +15,7 @@ from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi.document import document_responses
 from gateway.ops import caller_routes, limit_routes, status_route, traffic_routes
 from gateway.ops.console import pages
+from gateway.ops.console.assets import load_console
 from gateway.ops.ops_errors import install_ops_errors
 from gateway.ops.security_headers import SecurityHeaders
 from gateway.resources import Resources
@@ -78,6 +79,7 @@ def create_ops_app(settings: Settings, resources: Resources) -> OpsApp:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redirect_slashes=False,
     )
+    load_console()  # no request reads the files
     server = create_ops_server(settings)
     app.state.settings = settings.model_copy(update={"server": server})
     app.state.resources = resources

@@ -26,6 +26,9 @@ INDEX_TTL_SECONDS = 60
 MAX_PROCESSES = 256
 MAX_HEARTBEAT_BYTES = 65_536
 MAX_REPLY_BYTES = 33_554_432
+MAX_REPLIES_BYTES = 4 * MAX_REPLY_BYTES
+"""The sum of the replies of all processes to one request."""
+
 PART_BYTES = 262_144
 END = b""
 """The part that ends a reply."""

@@ -172,7 +172,6 @@ class ProcessPublisher:
         try:
             await exchange
         except FAILURES as error:
-            raise_lost_cancellation()
             if not self._is_lost:
                 log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)
             self._is_lost = True

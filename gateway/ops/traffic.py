@@ -105,7 +105,7 @@ class OwnTraffic(Traffic):
     def list_processes(self) -> Sequence[Process]:
         """Return this process."""
         name = self._recorder.process
-        return [Process(name=name, started_at=self._started_at, heard_seconds_ago=0)]
+        return [Process(name=name, started_at=self._started_at, last_seen_seconds=0)]
 
     def get_services(self) -> Mapping[str, str]:
         """Return the states of the services; a transport of httpx does not tell."""
@@ -125,15 +125,10 @@ class OwnTraffic(Traffic):
 
     def describe_recorded(self) -> RecordedSpan | None:
         """Return what is recorded; None if nothing is."""
-        recording = self._recorder.snapshot()
-        if not len(recording) or not recording.begin:  # nothing, or gaps before any decision
+        begin, end, requests = self._recorder.describe_span()
+        if not requests:
             return None
-        begin, end = recording.begin + recording.to_epoch, recording.end + recording.to_epoch
-        return RecordedSpan(
-            begin=begin / MICROSECONDS,
-            end=end / MICROSECONDS,
-            requests=recording.count_requests(),
-        )
+        return RecordedSpan(begin=begin / MICROSECONDS, end=end / MICROSECONDS, requests=requests)
 
     async def gather_recordings(self) -> Recordings:
         """Return what this process has recorded."""

@@ -129,7 +129,7 @@ class Verdict:
 
     @property
     def violated(self) -> tuple[str, ...]:
-        """What refused the request, by the names that the header fields give to rules."""
+        """The rules that refused the request, by the names that the header fields give to rules."""
         if self.blocked_for:
             return self.refused_by
         refusing = (s.rule for s in self.standings if s.retry_after and not s.rule.shadow)
@@ -154,7 +154,7 @@ class Mark(NamedTuple):
 class Settlement:
     """Corrects charges once the cost is known: each with what is charged in addition.
 
-    What is negative is given back. `before` is a mark from before the check, `verdict` is its
+    A negative difference is given back. `before` is a mark from before the check, `verdict` is its
     verdict. `age` is the time since the check, in microseconds, if Redis has not decided it, so
     that the time of the verdict is not one of its clock; else 0.
     """

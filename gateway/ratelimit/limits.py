@@ -49,7 +49,7 @@ class DecisionObserver(Protocol):
         A blocked request has no charges.
         """
 
-    def lose(self, charges: Sequence[Charge]) -> None:
+    def record_unknown(self, charges: Sequence[Charge]) -> None:
         """Take note of charges without a verdict, which may have been counted."""
 
 
@@ -152,7 +152,7 @@ class Limits:
                 verdict = await self.limiter.check(charges)
             except BaseException:  # a cancelled request, too
                 if observer is not None:
-                    observer.lose(charges)
+                    observer.record_unknown(charges)
                 raise
         else:
             verdict = Verdict(admitted=True, now=int(now * MICROSECONDS))

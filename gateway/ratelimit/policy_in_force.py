@@ -1,6 +1,6 @@
 """`PoliciesInForce`: each policy with the values that are in force now, and overrides of its keys.
 
-What is in force is what the code declares, unless the settings or an operator change it.
+The declaration in the code is in force, unless the settings or an operator change it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -38,7 +38,7 @@ class Reservation:
     async def settle(self, cost: int) -> None:
         """Charge what the request has cost under each policy, instead of what was reserved.
 
-        What it has not used is given back at once. What it has used in excess is charged, whether
+        The unused part is given back at once. A cost in excess of the reserve is charged, whether
         it fits or not. A caller that is cancelled meanwhile has settled nevertheless. If Redis does
         not respond, that is logged, and the reserve stays charged.
 

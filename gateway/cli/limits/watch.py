@@ -62,8 +62,8 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
 
 
 def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
-    heard = ", ".join(f"{it.name} ({it.heard_seconds_ago:.0f} s ago)" for it in usage.processes)
-    yield f"{format_time(usage.now)}  processes heard: {escape(heard) or 'none'}"
+    seen = ", ".join(f"{it.name} ({it.last_seen_seconds:.0f} s ago)" for it in usage.processes)
+    yield f"{format_time(usage.now)}  processes seen: {escape(seen) or 'none'}"
     table = format_rows(_HEAD, _iter_rows(limits, usage)).splitlines()
     shown = max(2, get_terminal_size().lines - _OTHER_LINES)
     yield from table[:shown]

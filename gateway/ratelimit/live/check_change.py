@@ -17,7 +17,7 @@ def prepare_change(
 ) -> str | None:
     """Return the text to store; None if the document overrides nothing.
 
-    What has ended in the current document and is the same in the new one is dropped: a change of
+    A part that has ended, and is the same in both documents, is dropped: a change of
     one field sends the others as they are. `now` is in seconds since the epoch.
 
     Raises:

@@ -25,13 +25,13 @@ from gateway.ratelimit.live.document_errors import describe_errors
 from gateway.ratelimit.live.errors import InvalidDocument
 from gateway.ratelimit.live.limit_table import to_canonical
 from gateway.ratelimit.live.rfc3339 import normalize_time, to_epoch
+from gateway.ratelimit.policy_checks import MAX_TIERS
 from gateway.ratelimit.rule import MAX_BURST
 from gateway.settings.errors import ConfigError
 from gateway.settings.rate import format_rates, parse_rates
 from gateway.settings.section import conflict
 
 MAX_OVERRIDES = 500
-MAX_TIERS = 100
 MAX_BYTES = 128 * 1_024
 
 _VALUES = frozenset({"rate", "limit", "burst", "shadow", "tiers", "prefetch"})

@@ -189,7 +189,7 @@ class Recorder:
             self._segment.add_lease(kind, now, self._number_charge(charge), number, expires_at)
 
     @_stop_on_failure
-    def lose(self, charges: Sequence[Charge]) -> None:
+    def record_unknown(self, charges: Sequence[Charge]) -> None:
         """Record that these charges may have been counted, or not."""
         if self._segment_rows:
             for charge in charges:
@@ -220,6 +220,16 @@ class Recorder:
         to_epoch = round(self._wall() * MICROSECONDS) - end
         segments = (*closed, last.copy())
         return Recording(self.process, self._counts, self._begin, end, to_epoch, segments)
+
+    def describe_span(self) -> tuple[int, int, int]:
+        """Return the begin and the end of what is recorded, and its number of requests.
+
+        Times are microseconds since the epoch. With gaps alone, it has no request.
+        """
+        end = self._estimate_at(self._clock())
+        to_epoch = round(self._wall() * MICROSECONDS) - end
+        requests = sum(segment.count_requests() for segment in self._segments) if self._begin else 0
+        return self._begin + to_epoch, end + to_epoch, requests
 
     def _add_rows(
         self,

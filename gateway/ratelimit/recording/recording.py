@@ -37,10 +37,6 @@ class Recording:
         for segment in self.segments:
             yield from read_segment(segment)
 
-    def count_requests(self) -> int:
-        """Return the number of requests; one under several policies has several rows."""
-        return sum(segment.count_requests() for segment in self.segments)
-
     def __len__(self) -> int:
         """Return the number of rows."""
         return sum(len(segment) for segment in self.segments)

@@ -37,7 +37,7 @@ async def test_the_usage_of_now_has_all_policies(
     now = (await operator.get("/usage")).json()
     idle = {"allowed": 0, "refused": 0, "shadow_refused": 0}
     assert now["policies"] == dict.fromkeys(POLICIES, idle)
-    assert [it["heard_seconds_ago"] for it in now["processes"]] == [0]
+    assert [it["last_seen_seconds"] for it in now["processes"]] == [0]
 
 
 async def test_a_simulation_says_what_a_lower_limit_would_have_refused(

@@ -42,7 +42,7 @@ class Observer:
         self.decisions.append((demands, rule_sets, verdict))
         self.charges.append(charges)
 
-    def lose(self, charges: Sequence[Charge]) -> None:
+    def record_unknown(self, charges: Sequence[Charge]) -> None:
         """Keep the charges."""
         self.lost.append(charges)
 

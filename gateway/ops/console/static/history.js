@@ -58,7 +58,7 @@ export class History {
   }
 
   #show() {
-    setText(this.#empty, "Nobody has changed this policy: the values of the settings and the code are in force.");
+    setText(this.#empty, "This policy has not been changed: the values of the settings and the code are in force.");
     this.#empty.hidden = this.#entries.length > 0;
     const version = this.#limit.version;
     syncChildren(this.#list, this.#entries, (it) => `${it.seq} ${it.version === version}`, (it) => this.#renderEntry(it));

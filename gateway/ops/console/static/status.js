@@ -34,13 +34,13 @@ function describeParts(name, parts) {
 /** @param {Status} status @returns {Item[]} */
 function describeStatus(status) {
   const { processes, recording } = status;
-  const heard = /** @type {[string, string][]} */ (processes.map((it) => [it.name, `started ${formatAgo(it.started_at)}, heard ${formatDuration(it.heard_seconds_ago)} ago`]));
+  const seen = /** @type {[string, string][]} */ (processes.map((it) => [it.name, `started ${formatAgo(it.started_at)}, seen ${formatDuration(it.last_seen_seconds)} ago`]));
   return [
     describeState("Redis", status.redis),
     describeState("Database", status.database),
     describeParts("Providers", status.providers.map((it) => [it.issuer, it.state])),
     describeParts("Services", status.services.map((it) => [it.name, it.state])),
-    { name: "Processes", text: formatCount(processes.length), tone: processes.length ? "good" : "bad", details: heard },
+    { name: "Processes", text: formatCount(processes.length), tone: processes.length ? "good" : "bad", details: seen },
     describeRecording(recording),
   ];
 }

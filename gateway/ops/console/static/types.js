@@ -105,7 +105,7 @@
  * @property {Record<string, string | number>} database
  * @property {{issuer: string, state: string}[]} providers
  * @property {{name: string, state: string}[]} services
- * @property {{name: string, started_at: string, heard_seconds_ago: number}[]} processes
+ * @property {{name: string, started_at: string, last_seen_seconds: number}[]} processes
  * @property {Effect["covers"] | null} recording
  */
 

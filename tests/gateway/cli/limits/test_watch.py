@@ -76,7 +76,7 @@ def test_watch_redraws_a_terminal(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> 
     clear = "\x1b[H\x1b[2J"
     _, first, second = ops.print("watch", "--count", "2").split(clear)
     for screen in (first, second):
-        assert "processes heard: " in screen
+        assert "processes seen: " in screen
         assert "dashboards  0        120/minute" in screen
         assert "\x1b" not in screen
 

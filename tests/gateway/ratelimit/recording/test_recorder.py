@@ -138,7 +138,7 @@ def test_a_check_without_a_verdict_makes_its_keys_unknown() -> None:
     recorder = open_recorder(clock := ManualClock())
     observe(recorder, "user:a", clock.now)
     key = make_key(RULES[0], "user:a")
-    recorder.lose([Charge(RULES[0], key)])
+    recorder.record_unknown([Charge(RULES[0], key)])
     assert recorder.wants_state(key)
     assert list_events(recorder)[-1] == RecordedGap(START - IN_FLIGHT, START, key, 0)
 
@@ -157,6 +157,17 @@ def test_what_was_not_counted_has_an_estimated_time() -> None:
     assert not blocked.is_counted
     assert blocked.decisions[0].key.rules is None
     assert not repeated.is_counted
+
+
+def test_the_span_is_that_of_a_snapshot() -> None:
+    recorder = open_recorder(clock := ManualClock())
+    assert recorder.describe_span()[2] == 0
+    for _ in range(250):
+        observe(recorder, "user:a", clock.now)
+        clock.now += 1_000
+    recording = recorder.snapshot()
+    begin, end = (it + recording.to_epoch for it in (recording.begin, recording.end))
+    assert recorder.describe_span() == (begin, end, len(recording)) == (begin, end, 250)
 
 
 def test_a_blocked_key_is_in_the_table_once() -> None:

@@ -121,7 +121,7 @@ class StateObserver:
     def observe(self, *decision: object) -> None:
         """Take no notice."""
 
-    def lose(self, charges: Sequence[Charge]) -> None:
+    def record_unknown(self, charges: Sequence[Charge]) -> None:
         """Take no notice."""
 
 

@@ -109,7 +109,7 @@ async def test_a_lost_reply_and_an_outage_leave_out_what_is_not_known(
     await traffic.run([Request(1_000, 0, (demands[0],))])  # counted, without a verdict
     limits.observer = recorder
     [rule] = VERSIONS["exact"][0].make_rules()
-    recorder.lose([Charge(rule, make_key(rule, "user:a"))])
+    recorder.record_unknown([Charge(rule, make_key(rule, "user:a"))])
     await traffic.run([Request(2_000_000, number, (demands[0],)) for number in range(3)])
     simulated = simulate(traffic.snapshots(), {})
     assert simulated.covers.left_out == {UNKNOWN_COUNTS: 1}

@@ -1,4 +1,4 @@
-"""`HeardProcesses`: the gateway processes whose heartbeats the ops app reads in Redis."""
+"""`ProcessRegistry`: the gateway processes whose heartbeats the ops app reads in Redis."""
 
 import asyncio
 import secrets
@@ -22,6 +22,7 @@ from gateway.ops.process_channel import (
     HEARTBEAT_TTL_SECONDS,
     MAX_HEARTBEAT_BYTES,
     MAX_PROCESSES,
+    MAX_REPLIES_BYTES,
     MAX_REPLY_BYTES,
     REQUEST_TTL_SECONDS,
     ChannelKeys,
@@ -39,19 +40,19 @@ _MAX_REQUESTS = 2  # at a time: each occupies a connection
 log = getLogger("lockgate.ops")
 
 
-class Wish(NamedTuple):
-    """What the ops app wants of the processes; `policy` and `seconds` are those of the usage."""
+class ReplyRequest(NamedTuple):
+    """A request for a reply of each process; `policy` and `seconds` are those of the usage."""
 
     wants: Literal["usage", "recording"]
     policy: str = ""
     seconds: int = 0
 
 
-class HeardProcess(NamedTuple):
+class SeenProcess(NamedTuple):
     """The last heartbeat of a process, and when this process has read it first (monotonic)."""
 
     heartbeat: Heartbeat
-    heard_at: float
+    seen_at: float
 
 
 @dataclass(slots=True)
@@ -63,21 +64,21 @@ class Replies:
 
 
 @asynccontextmanager
-async def hear_processes(
+async def open_process_registry(
     settings: Settings, clock: Callable[[], float]
-) -> AsyncIterator["HeardProcesses"]:
+) -> AsyncIterator["ProcessRegistry"]:
     """Listen to the processes for the length of the block; `redis_url` must be set."""
     async with open_channel(settings) as redis:
-        heard = HeardProcesses(redis, ChannelKeys(settings.counters.key_prefix), clock)
-        task = asyncio.create_task(keep_running(_TASK, heard.listen), name=_TASK)
+        registry = ProcessRegistry(redis, ChannelKeys(settings.counters.key_prefix), clock)
+        task = asyncio.create_task(keep_running(_TASK, registry.listen), name=_TASK)
         try:
-            yield heard
+            yield registry
         finally:
             task.cancel()
             await asyncio.wait({task})
 
 
-class HeardProcesses:
+class ProcessRegistry:
     """Reads the heartbeats each second, and sends requests to the processes.
 
     `clock` returns seconds that never go back.
@@ -87,7 +88,7 @@ class HeardProcesses:
         self._redis = redis
         self._keys = keys
         self._clock = clock
-        self._heard = dict[str, HeardProcess]()
+        self._seen = dict[str, SeenProcess]()
         self._asking = asyncio.Semaphore(_MAX_REQUESTS)
         self.failure = ""
 
@@ -98,14 +99,14 @@ class HeardProcesses:
             Process(
                 name=name,
                 started_at=datetime.fromtimestamp(it.heartbeat.started_at, UTC),
-                heard_seconds_ago=round(max(0.0, now - it.heard_at), 3),
+                last_seen_seconds=round(max(0.0, now - it.seen_at), 3),
             )
-            for name, it in sorted(self._heard.items())
+            for name, it in sorted(self._seen.items())
         ]
 
     def list_heartbeats(self) -> Sequence[Heartbeat]:
         """Return the last heartbeat of each process."""
-        return [it.heartbeat for it in self._heard.values()]
+        return [it.heartbeat for it in self._seen.values()]
 
     async def listen(self) -> None:
         """Read the heartbeats each second until cancelled; Redis may be gone for any time."""
@@ -121,17 +122,17 @@ class HeardProcesses:
             raise_lost_cancellation()
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def ask(self, wish: Wish, seconds: float) -> Replies:
+    async def ask(self, wanted: ReplyRequest, seconds: float) -> Replies:
         """Send a request to all processes, and wait for their replies at most so long."""
-        request = ProcessRequest(id=secrets.token_hex(16), **wish._asdict())
-        names = list(self._heard)
+        request = ProcessRequest(id=secrets.token_hex(16), **wanted._asdict())
+        names = list(self._seen)
         reading = _RepliesReader(
             self._redis, {self._keys.reply(it, request.id): it for it in names}
         )
         try:
             async with asyncio.timeout(seconds), self._asking:
                 await self._send(names, request)
-                await reading.read_all(self._heard)
+                await reading.read_all(self._seen)
         except FAILURES as error:
             if not isinstance(error, TimeoutError):
                 self.failure = type(error).__name__
@@ -165,20 +166,20 @@ class HeardProcesses:
 
     def _note(self, found: Mapping[str, bytes | None]) -> None:
         now = self._clock()
-        for name in self._heard.keys() - found.keys():
-            del self._heard[name]
+        for name in self._seen.keys() - found.keys():
+            del self._seen[name]
         for name, value in found.items():
             heartbeat = None if value is None else _parse(name, value)
-            known = self._heard.get(name)
+            known = self._seen.get(name)
             if heartbeat is None:
-                self._heard.pop(name, None)
+                self._seen.pop(name, None)
             elif known is None or known.heartbeat.beat != heartbeat.beat:
-                self._heard[name] = HeardProcess(heartbeat, now)
+                self._seen[name] = SeenProcess(heartbeat, now)
 
     def _drop_silent(self) -> None:
         oldest = self._clock() - HEARTBEAT_TTL_SECONDS
-        for name in [name for name, it in self._heard.items() if it.heard_at < oldest]:
-            del self._heard[name]
+        for name in [name for name, it in self._seen.items() if it.seen_at < oldest]:
+            del self._seen[name]
 
 
 def _parse(name: str, value: bytes) -> Heartbeat | None:
@@ -200,11 +201,14 @@ class _RepliesReader:
         self._waiting = dict(names)
         self._parts: dict[str, list[bytes]] = {name: [] for name in names.values()}
         self._complete = list[str]()
+        self._too_large = list[str]()
         self._bytes = 0
 
-    async def read_all(self, heard: Container[str]) -> None:
-        """Read until each reply of a process that is heard has its end, or they are too large."""
-        while self._bytes <= MAX_REPLY_BYTES and any(it in heard for it in self._waiting.values()):
+    async def read_all(self, present: Container[str]) -> None:
+        """Read until each reply of a present process has its end, or they are too large."""
+        while self._bytes <= MAX_REPLIES_BYTES and any(
+            it in present for it in self._waiting.values()
+        ):
             popped = await cast(
                 "Awaitable[tuple[bytes, bytes] | None]",
                 self._redis.blpop(list(self._waiting), timeout=BEAT_SECONDS),
@@ -215,11 +219,17 @@ class _RepliesReader:
     def finish(self) -> Replies:
         """Return what has been read; a reply without its end is missing."""
         received = {name: b"".join(self._parts[name]) for name in self._complete}
-        return Replies(received, sorted(self._waiting.values()))
+        return Replies(received, sorted([*self._waiting.values(), *self._too_large]))
 
     def _add(self, key: str, part: bytes) -> None:
         if part == END:
             self._complete.append(self._waiting.pop(key))
             return
         self._bytes += len(part)
-        self._parts[self._waiting[key]].append(part)
+        parts = self._parts[self._waiting[key]]
+        parts.append(part)
+        if sum(map(len, parts)) > MAX_REPLY_BYTES:
+            # The process is missing; what it still sends expires.
+            name = self._waiting.pop(key)
+            self._too_large.append(name)
+            del self._parts[name]

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
-from gateway.ops.heard_processes import HeardProcesses, Wish
 from gateway.ops.process_channel import (
     MAX_HEARTBEAT_BYTES,
     PART_BYTES,
@@ -19,6 +18,7 @@ from gateway.ops.process_channel import (
     open_channel,
 )
 from gateway.ops.process_publisher import ProcessPublisher, publish_process
+from gateway.ops.process_registry import ProcessRegistry, ReplyRequest
 from gateway.settings.schema import Counters, Settings
 from tests.docs.project import ROOT
 from tests.lost_cancellation import LostCancellation, require_cancelled
@@ -75,10 +75,10 @@ async def publish(settings: Settings, name: str, process: FakeProcess) -> AsyncI
 
 
 @asynccontextmanager
-async def hear(settings: Settings) -> AsyncIterator[HeardProcesses]:
+async def hear(settings: Settings) -> AsyncIterator[ProcessRegistry]:
     """Listen for the length of the block."""
     async with open_channel(settings) as redis:
-        heard = HeardProcesses(redis, KEYS, time.monotonic)
+        heard = ProcessRegistry(redis, KEYS, time.monotonic)
         task = asyncio.create_task(heard.listen())
         try:
             yield heard
@@ -93,7 +93,7 @@ async def wait_until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def wait_for_names(heard: HeardProcesses, *names: str) -> None:
+async def wait_for_names(heard: ProcessRegistry, *names: str) -> None:
     await wait_until(lambda: [it.name for it in heard.list_processes()] == list(names))
 
 
@@ -108,7 +108,7 @@ async def test_all_processes_are_heard_and_reply(redis_server: RedisServer) -> N
         await wait_for_names(heard, "a", "b", "c")
         counts = {it.name: it.usage["policy_0"].allowed for it in heard.list_heartbeats()}
         assert counts == {"a": 10, "b": 20, "c": 30}
-        replies = await heard.ask(Wish("usage", "pages", 60), 10)
+        replies = await heard.ask(ReplyRequest("usage", "pages", 60), 10)
         assert replies.received == {"a": b"reply", "b": large, "c": b""}
         assert replies.missing == []
         assert [(it.wants, it.policy, it.seconds) for it in processes["a"].requests] == [
@@ -122,7 +122,7 @@ async def test_a_process_that_does_not_reply_is_named(redis_server: RedisServer)
     async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
         async with publish(settings, "b", FakeProcess()):
             await wait_for_names(heard, "a", "b")
-        replies = await heard.ask(Wish("recording"), 1.5)
+        replies = await heard.ask(ReplyRequest("recording"), 1.5)
         assert replies.received == {"a": b"reply"}
         assert replies.missing == ["b"]
 
@@ -142,7 +142,7 @@ async def test_a_cancellation_that_redis_py_loses_ends_the_loops(
     lost = LostCancellation()
     async with open_channel(make_settings(redis_server)) as redis:
         publisher = ProcessPublisher(redis, KEYS, "a", FakeProcess())
-        heard = HeardProcesses(redis, KEYS, time.monotonic)
+        heard = ProcessRegistry(redis, KEYS, time.monotonic)
         monkeypatch.setattr(asyncio, "wait_for", lost.wait_for)
         loops = (publisher.publish_heartbeats, publisher.reply_to_requests, heard.listen)
         tasks = {asyncio.create_task(loop()) for loop in loops}
@@ -160,8 +160,26 @@ async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:
         own_redis.start()
         await wait_until(lambda: not heard.failure)
         await wait_for_names(heard, "a")
-        replies = await heard.ask(Wish("usage"), 10)
+        replies = await heard.ask(ReplyRequest("usage"), 10)
         assert replies.received == {"a": b"reply"}
+
+
+async def test_a_reply_that_is_too_large_is_missing_and_the_others_are_read(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ops.process_registry.MAX_REPLY_BYTES", 10)
+    settings = make_settings(redis_server)
+    large, small = FakeProcess(reply=b"x" * 11), FakeProcess(reply=b"x" * 10)
+    async with (
+        publish(settings, "a", large),
+        publish(settings, "b", small),
+        publish(settings, "c", small),
+        hear(settings) as heard,
+    ):
+        await wait_for_names(heard, "a", "b", "c")
+        replies = await heard.ask(ReplyRequest("usage"), 10)
+        assert sorted(replies.received) == ["b", "c"]
+        assert replies.missing == ["a"]
 
 
 async def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> None:
@@ -176,7 +194,7 @@ async def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> 
     async with hear(settings) as heard:
         async with publish_process(settings, "a", FakeProcess()):
             await wait_for_names(heard, "a")
-            replies = await heard.ask(Wish("usage"), 10)
+            replies = await heard.ask(ReplyRequest("usage"), 10)
             assert replies.received == {"a": b"reply"}
         assert own_redis.command("EXISTS", KEYS.heartbeat("a")) == ":0"
         own_redis.command("ZADD", KEYS.index, "1", "gone")
@@ -226,7 +244,7 @@ async def test_messages_that_are_none_are_ignored(redis_server: RedisServer) -> 
             text = f'{{"id": "{"0" * 32}", {request}}}'
             redis_server.command("RPUSH", KEYS.requests("a"), text)
         await wait_for_names(heard, "a")
-        replies = await heard.ask(Wish("usage"), 10)
+        replies = await heard.ask(ReplyRequest("usage"), 10)
         assert replies.received == {"a": b"reply"}
 
 
