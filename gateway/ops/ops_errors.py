@@ -37,6 +37,13 @@ class UnknownLimit(OpsError):
     title = HTTPStatus(404).phrase
 
 
+class AmbiguousBody(OpsError):
+    """A body that is JSON, but that two parsers could read differently."""
+
+    status = 400
+    title = HTTPStatus(400).phrase
+
+
 class PreconditionRequired(OpsError):
     """A change without `If-Match` (RFC 6585, section 3)."""
 

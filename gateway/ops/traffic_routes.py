@@ -10,6 +10,7 @@ from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResu
 from gateway.ops.ops_errors import SimulationRefused, UnknownLimit, describe_problems
 from gateway.ops.scopes import READ
 from gateway.ops.simulations import Simulations
+from gateway.ops.strict_body import STRICT_BODY
 from gateway.ops.traffic import Traffic, export
 from gateway.ops.usage_reports import report_usage, report_usage_now
 from gateway.resources import Resource
@@ -35,7 +36,9 @@ async def get_usage(
 
 
 @router.post(
-    "/limits/{policy}/simulate", responses=describe_problems(UnknownLimit, SimulationRefused)
+    "/limits/{policy}/simulate",
+    dependencies=[STRICT_BODY],
+    responses=describe_problems(UnknownLimit, SimulationRefused),
 )
 async def simulate_limit(
     policy: str, proposal: Proposal, simulations: Resource[Simulations]
