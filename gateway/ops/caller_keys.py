@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from gateway.ops.ops_errors import InvalidChange, InvalidField
@@ -43,6 +44,8 @@ class CallerKeys:
         if not value:
             message = "must be a kind and a value, such as user:42 or address:192.0.2.7"
             raise InvalidChange([InvalidField(field, message)])
+        if not key.isprintable():
+            raise InvalidChange([InvalidField(field, "must have only printable characters")])
         if _HASHED.fullmatch(key):
             return FoundKey(key, describe(key))
         chosen = "" if kind == _ADDRESS else self._choose_issuer(kind, issuer, field)
@@ -50,6 +53,14 @@ class CallerKeys:
             return FoundKey(make_partition(policy, key, chosen), key)
         except ValueError as error:
             raise InvalidChange([InvalidField(field, str(error))]) from error
+
+    def is_caller_of(self, policy: Policy, partition: str, caller: str) -> bool:
+        """Return whether a caller as people write it has this key, with any issuer."""
+        for issuer in ("", *self._of_clients):
+            with suppress(ValueError):
+                if make_partition(policy, caller, issuer) == partition:
+                    return True
+        return False
 
     def _choose_issuer(self, kind: str, issuer: str | None, field: str) -> str:
         known = self._of_clients if kind in _OF_CLIENTS else self._providers
