@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
-from gateway.ops.ops_errors import SimulationRefused
+from gateway.ops.ops_errors import SimulationRefused, SimulationsBusy
 from gateway.ops.traffic import Recordings, Traffic
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
@@ -17,6 +17,8 @@ from gateway.ratelimit.simulation.reproduction import CannotReproduce, CannotSim
 from gateway.ratelimit.simulation.simulate import simulate
 
 MAX_KEYS = 20
+MAX_WAITING = 8
+"""The simulations that run or wait at a time; each takes up to seconds."""
 
 
 class Simulations:
@@ -27,6 +29,7 @@ class Simulations:
         self._traffic = traffic
         # One after the other: each holds the event loop for a millisecond at a time.
         self._running = asyncio.Lock()
+        self._waiting = 0
 
     async def simulate(self, name: str, proposal: Proposal) -> SimulationResult:
         """Replay the recorded requests with the policy that a PUT of the same fields would make.
@@ -35,7 +38,17 @@ class Simulations:
             UnknownLimit: there is no policy of this name.
             InvalidChange: the proposal does not fit the policy.
             SimulationRefused: names the reason.
+            SimulationsBusy: too many are waiting.
         """
+        if self._waiting >= MAX_WAITING:
+            raise SimulationsBusy(f"{MAX_WAITING} simulations are running or waiting.")
+        self._waiting += 1
+        try:
+            return await self._simulate(name, proposal)
+        finally:
+            self._waiting -= 1
+
+    async def _simulate(self, name: str, proposal: Proposal) -> SimulationResult:
         view = self._store.find(name)
         document = self._store.propose(name, proposal)
         with translate_errors():

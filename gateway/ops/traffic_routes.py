@@ -7,7 +7,12 @@ from fastapi import APIRouter, Query, Response
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
-from gateway.ops.ops_errors import SimulationRefused, UnknownLimit, describe_problems
+from gateway.ops.ops_errors import (
+    SimulationRefused,
+    SimulationsBusy,
+    UnknownLimit,
+    describe_problems,
+)
 from gateway.ops.scopes import READ
 from gateway.ops.simulations import Simulations
 from gateway.ops.strict_body import STRICT_BODY
@@ -38,7 +43,7 @@ async def get_usage(
 @router.post(
     "/limits/{policy}/simulate",
     dependencies=[STRICT_BODY],
-    responses=describe_problems(UnknownLimit, SimulationRefused),
+    responses=describe_problems(UnknownLimit, SimulationRefused, SimulationsBusy),
 )
 async def simulate_limit(
     policy: str, proposal: Proposal, simulations: Resource[Simulations]
