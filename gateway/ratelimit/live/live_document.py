@@ -146,8 +146,11 @@ class LiveDocument(_Part):
         except ValidationError as error:
             raise InvalidDocument(describe_errors(error, cls, OverrideDocument)) from None
         if (size := len(document.to_text())) > MAX_BYTES:
-            message = f"has {size} bytes as JSON; it may have at most {MAX_BYTES}"
-            raise InvalidDocument([ConfigError("document", message)])
+            message = (
+                f"make the document too large: it has {size} bytes as JSON, and may have "
+                f"{MAX_BYTES}; use fewer overrides, or shorter reasons"
+            )
+            raise InvalidDocument([ConfigError("overrides", message)])
         return document
 
     @classmethod

@@ -28,7 +28,7 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
     ({"until": "2001-01-01T00:00:00Z", "rate": "1/minute"}, "until", "has passed"),
     ({"rat": "1/minute"}, "rat", "not permitted"),
     ({"tiers": {"pro": "1/minute"}}, "tiers", "has no tiers"),
-    ({"overrides": {"user:42": {"kind": "times"}}}, 'overrides."user:42".times', "needs times"),
+    ({"overrides": {"user:42": {"kind": "times"}}}, "overrides.user:42.times", "needs times"),
     ({"overrides": {"user:42": {"kind": "all"}}}, "overrides.user:42.kind", "block"),
     ({"overrides": {"42": {"kind": "block"}}}, "overrides.42", "a kind and a value"),
     (
@@ -285,6 +285,17 @@ async def test_too_many_overrides_are_refused(operator: httpx.AsyncClient) -> No
     assert (await change(operator, {"overrides": most}, version=0)).status_code == 200
     one_more = await change(operator, {"overrides": {"user:600": {"kind": "block"}}}, version=1)
     assert one_more.status_code == 422
+
+
+async def test_a_document_that_is_too_large_names_its_overrides(
+    operator: httpx.AsyncClient,
+) -> None:
+    long = {f"user:{number}": {"kind": "block", "reason": "x" * 999} for number in range(150)}
+    refused = await change(operator, {"overrides": long}, version=0)
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["field"] == "overrides"
+    assert "may have 131072" in error["message"]
 
 
 async def test_an_unknown_policy_is_named_with_the_nearest(operator: httpx.AsyncClient) -> None:
