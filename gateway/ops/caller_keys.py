@@ -1,6 +1,7 @@
 """`CallerKeys`: finds the key of a caller by what an operator writes, such as `user:42`."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from gateway.ops.ops_errors import InvalidChange, InvalidField
@@ -39,6 +40,8 @@ class CallerKeys:
         if not key.partition(":")[2]:
             message = "must be a kind and a value, such as user:42 or address:192.0.2.7"
             raise InvalidChange([InvalidField(field, message)])
+        if not key.isprintable():
+            raise InvalidChange([InvalidField(field, "must have only printable characters")])
         try:
             parsed = parse_key(policy, key)
             if parsed.needs_issuer:
@@ -48,6 +51,14 @@ class CallerKeys:
         except ValueError as error:
             raise InvalidChange([InvalidField(field, str(error))]) from error
         return FoundKey(partition, describe(partition))
+
+    def is_caller_of(self, policy: Policy, partition: str, caller: str) -> bool:
+        """Return whether a caller as people write it has this key, with any issuer."""
+        for issuer in ("", *self._of_clients):
+            with suppress(ValueError):
+                if parse_key(policy, caller).make_partition(issuer) == partition:
+                    return True
+        return False
 
     def _choose_issuer(self, key: ParsedKey, issuer: str | None, field: str) -> str:
         known = self._of_clients if key.kind in _OF_CLIENTS else self._providers

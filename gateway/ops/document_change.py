@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.ops.caller_keys import CallerKeys
+from gateway.ops.caller_keys import CallerKeys, FoundKey
 from gateway.ops.models import OverrideChange, Proposal
+from gateway.ops.ops_errors import InvalidChange, InvalidField
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.policy import Policy
 
@@ -65,13 +66,27 @@ class DocumentChange:
         for key, override in given.items():
             issuer = None if override is None else override.issuer
             found = self._keys.find(self._policy, key, issuer, field=f"overrides.{key}")
+            if found.partition in self.shown_keys:
+                other = self.shown_keys[found.partition]
+                message = f"is the same caller as {other}; give it once"
+                raise InvalidChange([InvalidField(f"overrides.{key}", message)])
             self.shown_keys[found.partition] = key
             merged.pop(found.partition, None)
             if override is not None:
                 fields = override.model_dump(exclude_unset=True, exclude={"issuer"})
-                fields.setdefault("caller", found.caller)
+                fields["caller"] = self._find_caller(found, override.caller, key)
                 merged[found.partition] = _drop_nulls(fields)
         return merged
+
+    def _find_caller(self, found: FoundKey, given: str | None, key: str) -> str | None:
+        """Return the caller to show for a key: a name that is not of the key is refused."""
+        present = self._current.get("overrides", {}).get(found.partition, {}).get("caller")
+        if given is None or given in (present, found.caller):
+            return found.caller or present
+        if self._keys.is_caller_of(self._policy, found.partition, given):
+            return given
+        message = "is not the caller of this key; leave it out"
+        raise InvalidChange([InvalidField(f"overrides.{key}.caller", message)])
 
 
 def _drop_nulls(fields: Mapping[str, Any]) -> _Json:

@@ -19,6 +19,7 @@ from gateway.ops.ops_errors import (
 )
 from gateway.ops.preconditions import EditedBy, format_version
 from gateway.ops.scopes import READ, WRITE
+from gateway.ops.strict_body import STRICT_BODY
 from gateway.ratelimit.live.limit_history import MAX_ENTRIES, HistoryEntry
 from gateway.resources import Resource
 
@@ -40,7 +41,7 @@ async def get_limit(policy: str, store: Resource[LimitStore], response: Response
     return _tag(store.get(policy), response)
 
 
-@router.put("/limits/{policy}", dependencies=[requires(WRITE)], responses=_CHANGED)
+@router.put("/limits/{policy}", dependencies=[requires(WRITE), STRICT_BODY], responses=_CHANGED)
 async def put_limit(
     policy: str,
     change: LimitChange,
@@ -54,7 +55,7 @@ async def put_limit(
     return _tag(changed, response)
 
 
-@router.patch("/limits/{policy}", dependencies=[requires(WRITE)], responses=_CHANGED)
+@router.patch("/limits/{policy}", dependencies=[requires(WRITE), STRICT_BODY], responses=_CHANGED)
 async def patch_limit(
     policy: str,
     change: LimitChange,
@@ -85,7 +86,9 @@ async def get_history(
     return StreamingResponse(_write_history(entries), media_type="application/json")
 
 
-@router.post("/limits/{policy}/rollback", dependencies=[requires(WRITE)], responses=_CHANGED)
+@router.post(
+    "/limits/{policy}/rollback", dependencies=[requires(WRITE), STRICT_BODY], responses=_CHANGED
+)
 async def roll_back_limit(
     policy: str,
     rollback: Rollback,

@@ -26,6 +26,7 @@ from gateway.ratelimit.live.errors import (
 from gateway.ratelimit.live.limit_history import HistoryEntry
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits, PolicyView
+from gateway.settings.setting_path import parse_path
 from gateway.storage.journal import Author
 
 
@@ -148,7 +149,7 @@ def _describe_conflict(current: int) -> PreconditionFailed:
 
 def _list_fields(invalid: InvalidDocument, shown_keys: Mapping[str, str]) -> Iterator[InvalidField]:
     for error in invalid.errors:
-        path = error.path
-        for partition, shown in shown_keys.items():
-            path = path.replace(partition, shown)
-        yield InvalidField(path, f"{error.message} ({error.hint})" if error.hint else error.message)
+        steps = [shown_keys.get(step, step) for step in parse_path(error.path)]
+        yield InvalidField(
+            ".".join(steps), f"{error.message} ({error.hint})" if error.hint else error.message
+        )

@@ -40,7 +40,8 @@ class OverrideChange(_Sent):
 
     `rate` or `limit` replaces the number of the policy, `times` multiplies it; `block` refuses all
     requests of the key, and `allow` counts none. `until` (RFC 3339) ends the override. `issuer`
-    names the issuer of the user, if the settings have several. `caller` is as it was read.
+    names the issuer of the user, if the settings have several. `caller` must be that of the key, or
+    is left out.
     """
 
     kind: OverrideKind
@@ -48,8 +49,8 @@ class OverrideChange(_Sent):
     limit: int | None = None
     times: float | None = None
     until: str | None = None
-    reason: str = Field("", max_length=MAX_REASON_LENGTH)
-    caller: str | None = None
+    reason: Annotated[str, Field(max_length=MAX_REASON_LENGTH), Printable] = ""
+    caller: Annotated[str, Field(max_length=256), Printable] | None = None
     issuer: str | None = None
 
 

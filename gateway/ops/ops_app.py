@@ -9,7 +9,6 @@ from gateway.middleware.access_log import AccessLog
 from gateway.middleware.allowed_hosts import AllowedHosts
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
-from gateway.middleware.load_shedding import LoadShedding
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi.document import document_responses
@@ -17,6 +16,7 @@ from gateway.ops import caller_routes, limit_routes, status_route, traffic_route
 from gateway.ops.console import pages
 from gateway.ops.console.assets import load_console
 from gateway.ops.ops_errors import install_ops_errors
+from gateway.ops.request_room import RequestRoom
 from gateway.ops.security_headers import SecurityHeaders
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
@@ -25,7 +25,8 @@ from gateway.settings.schema import Server, Settings
 
 MAX_BODY_BYTES = 262_144
 MAX_CONNECTIONS = 256
-MAX_IN_FLIGHT = 64
+STALL_SECONDS = 5.0
+"""How long a client may take that sends or reads next to nothing."""
 
 _ROUTERS = (
     limit_routes.router,
@@ -50,7 +51,7 @@ class OpsApp(FastAPI):
             Middleware(RequestContextMiddleware, may_compress=True),
             Middleware(AllowedHosts, server=server, exempt_paths=(), setting="ops.hosts"),
             Middleware(TargetValidation),
-            Middleware(LoadShedding, max_concurrency=server.max_in_flight, exempt_paths=()),
+            Middleware(RequestRoom),
             Middleware(Compression),
             Middleware(
                 BodyLimit, max_bytes=server.max_body_bytes, find_route_path=routes.find_path
@@ -103,7 +104,8 @@ def create_ops_server(settings: Settings) -> Server:
         "allowed_hosts": settings.ops.allowed_hosts,
         "max_body_bytes": MAX_BODY_BYTES,
         "max_connections": MAX_CONNECTIONS,
-        "max_in_flight": MAX_IN_FLIGHT,
+        "head_seconds": min(STALL_SECONDS, settings.server.head_seconds),
+        "stall_seconds": min(STALL_SECONDS, settings.server.stall_seconds),
         "root_path": "",
         "root_path_is_stripped": False,
         "forward_auth": False,

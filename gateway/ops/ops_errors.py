@@ -11,7 +11,7 @@ from starlette.types import ExceptionHandler
 
 from gateway.errors.problem_json import INVALID_REQUEST, MAX_ERRORS, MAX_ERRORS_IN_DETAIL, Problem
 from gateway.errors.problem_types import ProblemType
-from gateway.errors.tree import IANA_PROBLEMS, OUR_PROBLEMS
+from gateway.errors.tree import IANA_PROBLEMS, OUR_PROBLEMS, build_retry_after
 from gateway.request_context import RequestContext
 from gateway.upstream.problem import ABOUT_BLANK, PROBLEM_MEDIA_TYPE
 
@@ -22,6 +22,7 @@ class OpsError(Exception):
     status: ClassVar[int]
     type: ClassVar[str] = ABOUT_BLANK
     title: ClassVar[str]
+    retry_after: ClassVar[int | None] = None
     member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, detail: str, **members: object) -> None:
@@ -35,6 +36,13 @@ class UnknownLimit(OpsError):
 
     status = 404
     title = HTTPStatus(404).phrase
+
+
+class AmbiguousBody(OpsError):
+    """A body that is JSON, but that two parsers could read differently."""
+
+    status = 400
+    title = HTTPStatus(400).phrase
 
 
 class PreconditionRequired(OpsError):
@@ -65,6 +73,15 @@ class SimulationRefused(OpsError):
     status = 409
     type = OUR_PROBLEMS + "cannot-simulate"
     title = "Cannot simulate"
+
+
+class SimulationsBusy(OpsError):
+    """More simulations than the ops app lets wait."""
+
+    status = 503
+    type = IANA_PROBLEMS + "temporary-reduced-capacity"
+    title = "Simulations busy"
+    retry_after = 1
 
 
 class ChangesUnavailable(OpsError):
@@ -142,5 +159,6 @@ async def _respond(request: Request, error: Exception) -> Response:
         type=error.type,
         title=error.title,
         detail=error.detail,
+        headers=build_retry_after(error.retry_after) if error.retry_after else None,
         members=error.members,
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
-from gateway.ops.ops_errors import SimulationRefused
+from gateway.ops.ops_errors import SimulationRefused, SimulationsBusy
 from gateway.ops.simulation_process import run_in_child
 from gateway.ops.traffic import Recordings, Traffic, explain_absence
 from gateway.ratelimit.live.apply_document import apply_document
@@ -18,7 +18,7 @@ from gateway.ratelimit.simulation.reproduction import CannotSimulate
 from gateway.ratelimit.simulation.task import MAX_KEYS, SimulationOutcome, SimulationTask
 
 MAX_WAITING = 8
-"""How many simulations may be asked for at a time, including the one that runs."""
+"""The simulations that run or wait at a time; each takes up to seconds."""
 
 
 class Simulations:
@@ -40,10 +40,11 @@ class Simulations:
             UnknownLimit: there is no policy of this name.
             InvalidChange: the proposal does not fit the policy.
             SimulationRefused: names the reason.
+            SimulationsBusy: too many are waiting.
         """
         earlier = self._latest.get(name)
         if earlier is None and len(self._latest) >= MAX_WAITING:
-            raise SimulationRefused(f"{MAX_WAITING} simulations of other policies are under way")
+            raise SimulationsBusy(f"{MAX_WAITING} simulations are running or waiting.")
         task = self._latest[name] = asyncio.create_task(self._simulate(name, proposal))
         if earlier is not None:
             earlier.cancel()

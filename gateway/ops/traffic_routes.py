@@ -10,12 +10,14 @@ from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
 from gateway.ops.ops_errors import (
     SimulationRefused,
+    SimulationsBusy,
     TrafficUnknown,
     UnknownLimit,
     describe_problems,
 )
 from gateway.ops.scopes import READ
 from gateway.ops.simulations import Simulations
+from gateway.ops.strict_body import STRICT_BODY
 from gateway.ops.traffic import Traffic, explain_absence
 from gateway.ops.usage_reports import report_usage, report_usage_now
 from gateway.ratelimit.recording.merge_files import merge_files
@@ -42,7 +44,9 @@ async def get_usage(
 
 
 @router.post(
-    "/limits/{policy}/simulate", responses=describe_problems(UnknownLimit, SimulationRefused)
+    "/limits/{policy}/simulate",
+    dependencies=[STRICT_BODY],
+    responses=describe_problems(UnknownLimit, SimulationRefused, SimulationsBusy),
 )
 async def simulate_limit(
     policy: str, proposal: Proposal, simulations: Resource[Simulations]

@@ -61,12 +61,19 @@ def _check_partition(text: str) -> str:
     return text
 
 
+def _check_printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have only printable characters")
+    return text
+
+
 RateText = Annotated[StrictStr, AfterValidator(_normalize_rates)]
 Time = Annotated[StrictStr, AfterValidator(normalize_time)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_BURST)]
 Limit = Annotated[int, Field(strict=True, ge=1, le=MAX_BURST)]
 Times = Annotated[float, Field(gt=0, le=MAX_TIMES, allow_inf_nan=False)]
-Tier = Annotated[StrictStr, Field(min_length=1, max_length=100)]
+Printable = AfterValidator(_check_printable)
+Tier = Annotated[StrictStr, Field(min_length=1, max_length=100), Printable]
 TierValue = Annotated[Any, PlainValidator(_normalize_tier)]
 Partition = Annotated[StrictStr, AfterValidator(_check_partition)]
 
@@ -83,8 +90,8 @@ class OverrideDocument(_Part):
     limit: Limit | None = None
     times: Times | None = None
     until: Time | None = None
-    caller: Annotated[StrictStr, Field(max_length=256)] | None = None
-    reason: Annotated[StrictStr, Field(max_length=1_000)] = ""
+    caller: Annotated[StrictStr, Field(max_length=256), Printable] | None = None
+    reason: Annotated[StrictStr, Field(max_length=1_000), Printable] = ""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
@@ -139,8 +146,11 @@ class LiveDocument(_Part):
         except ValidationError as error:
             raise InvalidDocument(describe_errors(error, cls, OverrideDocument)) from None
         if (size := len(document.to_text())) > MAX_BYTES:
-            message = f"has {size} bytes as JSON; it may have at most {MAX_BYTES}"
-            raise InvalidDocument([ConfigError("document", message)])
+            message = (
+                f"make the document too large: it has {size} bytes as JSON, and may have "
+                f"{MAX_BYTES}; use fewer overrides, or shorter reasons"
+            )
+            raise InvalidDocument([ConfigError("overrides", message)])
         return document
 
     @classmethod

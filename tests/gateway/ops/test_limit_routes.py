@@ -28,7 +28,7 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
     ({"until": "2001-01-01T00:00:00Z", "rate": "1/minute"}, "until", "has passed"),
     ({"rat": "1/minute"}, "rat", "not permitted"),
     ({"tiers": {"pro": "1/minute"}}, "tiers", "has no tiers"),
-    ({"overrides": {"user:42": {"kind": "times"}}}, 'overrides."user:42".times', "needs times"),
+    ({"overrides": {"user:42": {"kind": "times"}}}, "overrides.user:42.times", "needs times"),
     ({"overrides": {"user:42": {"kind": "all"}}}, "overrides.user:42.kind", "block"),
     ({"overrides": {"42": {"kind": "block"}}}, "overrides.42", "a kind and a value"),
     (
@@ -40,6 +40,32 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
         {"overrides": {"user:42": {"kind": "block", "issuer": "https://other"}}},
         "overrides.user:42.issuer",
         "https://identity.demo.invalid",
+    ),
+    (
+        {"overrides": {"user:9": {"kind": "block", "caller": "\x1b[31m\u202e"}}},
+        "overrides.user:9.caller",
+        "printable",
+    ),
+    (
+        {"overrides": {"user:9": {"kind": "block", "reason": "\x1b]0;x\x07"}}},
+        "overrides.user:9.reason",
+        "printable",
+    ),
+    ({"overrides": {"user:a\nb": {"kind": "block"}}}, "overrides.user:a\nb", "printable"),
+    (
+        {"overrides": {"user:77": {"kind": "block", "caller": "user:ADMIN"}}},
+        "overrides.user:77.caller",
+        "is not the caller of this key",
+    ),
+    (
+        {"overrides": {USER_42: {"kind": "block", "caller": "user:ADMIN"}}},
+        f"overrides.{USER_42}.caller",
+        "is not the caller of this key",
+    ),
+    (
+        {"overrides": {"user:42": {"kind": "block"}, USER_42: {"kind": "allow"}}},
+        f"overrides.{USER_42}",
+        "the same caller as user:42",
     ),
     ({"reason": ""}, "reason", "at least 1 character"),
     ({"reason": "   "}, "reason", "pattern"),
@@ -209,7 +235,7 @@ async def test_two_lines_of_if_match_are_one_list(operator: httpx.AsyncClient) -
 
 
 async def test_a_number_that_no_database_has_is_refused(operator: httpx.AsyncClient) -> None:
-    for number in (2**53, 2**63, 10**30, -1):
+    for number in (2**53, 2**63, 10**19, -1):
         history = await operator.get("/limits/dashboards/history", params={"before": number})
         body = {"version": number, "reason": "back"}
         headers = {"If-Match": '"0"'}
@@ -259,6 +285,17 @@ async def test_too_many_overrides_are_refused(operator: httpx.AsyncClient) -> No
     assert (await change(operator, {"overrides": most}, version=0)).status_code == 200
     one_more = await change(operator, {"overrides": {"user:600": {"kind": "block"}}}, version=1)
     assert one_more.status_code == 422
+
+
+async def test_a_document_that_is_too_large_names_its_overrides(
+    operator: httpx.AsyncClient,
+) -> None:
+    long = {f"user:{number}": {"kind": "block", "reason": "x" * 999} for number in range(150)}
+    refused = await change(operator, {"overrides": long}, version=0)
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["field"] == "overrides"
+    assert "may have 131072" in error["message"]
 
 
 async def test_an_unknown_policy_is_named_with_the_nearest(operator: httpx.AsyncClient) -> None:

@@ -93,7 +93,7 @@ async def test_a_wrong_proposal_names_the_field(operator: httpx.AsyncClient) -> 
         ({"rate": "often"}, "rate"),
         ({"limit": 3}, "limit"),
         ({"reason": "x"}, "reason"),
-        ({"overrides": {"user:42": {"kind": "times"}}}, 'overrides."user:42".times'),
+        ({"overrides": {"user:42": {"kind": "times"}}}, "overrides.user:42.times"),
     ):
         refused = await operator.post("/limits/dashboards/simulate", json=proposal)
         assert refused.status_code == 422

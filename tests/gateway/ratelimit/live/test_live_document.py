@@ -126,7 +126,7 @@ def test_a_document_is_bounded() -> None:
     reason = {"kind": "block", "reason": "r" * 1_000}
     large = {f"user:{number}": reason for number in range(MAX_OVERRIDES)}
     [message] = find_errors({"overrides": large}).values()
-    assert message.endswith("it may have at most 131072")
+    assert message.endswith("use fewer overrides, or shorter reasons")
     wrong = {f"user:{number}": {"kind": "x"} for number in range(MAX_OVERRIDES)}
     with pytest.raises(InvalidDocument) as caught:
         LiveDocument.parse({"overrides": wrong})
