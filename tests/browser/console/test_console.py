@@ -145,7 +145,7 @@ async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: P
     assert "Version 3 changed by operator" in seen["refused"]
     assert "Halfway" in seen["refused"]
     assert seen["loaded"] == "45/minute"
-    assert seen["banner"].startswith("The operations app does not respond.")
+    assert seen["banner"].startswith("The ops app does not respond.")
     assert seen["afterRestart"].startswith("44/minute")
     assert seen["whileHidden"] == 0
     assert seen["whenShown"] > 0
