@@ -183,7 +183,8 @@ def _format_welcome(urls: _Urls, fakes: RunningFakes, settings: Settings, secret
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
         f"With its secret, the client {client} gets a token of its own from the gateway:\n\n"
         f"curl -s -u {client}:{secret} -d grant_type=client_credentials {url}{token_path}\n\n"
-        f"Operators tune the limits at {urls.ops}, with this token:\n\n{fakes.operator_token}\n\n"
+        f"Operators tune the limits at {urls.ops}, with `lockgate limits list`, or in the "
+        f"console there with this token:\n\n{fakes.operator_token}\n\n"
         f"{_format_commands(urls, fakes, settings, secret)}"
     )
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from math import ceil
 from typing import NamedTuple
 
 from gateway.errors.tree import RateLimiterUnavailable
@@ -159,7 +160,7 @@ def _describe_tightest(
         return f"Over the limit, which is in shadow: {left}."
     if not is_limited:
         return f"Not limited: {left}."
-    again = f"; some come back in {least.retry_after_seconds:g} s" if is_rate else ""
+    again = f"; some come back in {ceil(least.retry_after_seconds)} s" if is_rate else ""
     return f"Over the limit: {left}{again}."
 
 

@@ -1,6 +1,7 @@
 """`lockgate limits who`: under which policies a caller is limited, and why."""
 
 import argparse
+from math import ceil
 
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.ops_address import find_ops_address
@@ -54,7 +55,7 @@ def _to_row(limit: Limit, standing: CallerStanding) -> tuple[str, ...]:
         "yes" if standing.limited else "no",
         "-" if rule is None else str(rule.remaining),
         "-" if rule is None else _describe_quota(limit.kind, rule),
-        f"{rule.retry_after_seconds:g} s" if rule and standing.limited else "-",
+        f"{ceil(rule.retry_after_seconds)} s" if rule and standing.limited else "-",
         "-" if override is None else describe_override(override.model_dump(mode="json")),
         standing.why,
     )

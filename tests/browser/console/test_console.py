@@ -145,7 +145,7 @@ async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: P
     assert "Version 3 changed by operator" in seen["refused"]
     assert "Halfway" in seen["refused"]
     assert seen["loaded"] == "45/minute"
-    assert seen["banner"].startswith("The operations app does not respond.")
+    assert seen["banner"].startswith("The ops app does not respond.")
     assert seen["afterRestart"].startswith("44/minute")
     assert seen["whileHidden"] == 0
     assert seen["whenShown"] > 0
@@ -231,26 +231,35 @@ async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServ
     assert seen["complaints"] == []
 
 
-@pytest.mark.parametrize(
-    ("has_database", "scopes", "reason"),
-    [(True, [READ], "limits:write"), (False, [READ, WRITE], "database")],
-)
-async def test_a_refused_change_says_why(
-    chromium: str, scripts: Path, has_database: bool, scopes: list[str], reason: str
+async def test_a_token_that_may_only_read_can_change_nothing(
+    chromium: str, scripts: Path, ops: OpsServer
 ) -> None:
-    with make_settings(has_database=has_database) as settings:
+    seen = await run_script(
+        scripts,
+        "console/read_only.mjs",
+        chromium=chromium,
+        url=f"{ops.url}/",
+        token=ops.token(READ),
+        policy=NAME,
+    )
+    assert "read only" in seen["identity"]
+    assert seen["disabled"] == {"Apply": True, "Shadow": True, "Override a key…": True}
+
+
+async def test_a_refused_change_says_why(chromium: str, scripts: Path) -> None:
+    with make_settings(has_database=False) as settings:
         async with serve_console(settings) as ops:
             seen = await run_script(
                 scripts,
                 "console/refused.mjs",
                 chromium=chromium,
                 url=f"{ops.url}/",
-                token=ops.token(*scopes),
+                token=ops.token(READ, WRITE),
                 policy=NAME,
             )
     assert seen["message"].startswith("Not applied. ")
-    assert reason in seen["message"]
-    assert reason in seen["inDialog"]
+    assert "database" in seen["message"]
+    assert "database" in seen["inDialog"]
     assert seen["draft"] == "60/minute"
 
 

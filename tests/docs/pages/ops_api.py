@@ -18,7 +18,8 @@ NOTE = {"x-generated": "from the code by `make docs`; `make check` reports a sta
 INTRODUCTION = """
 The ops API lists, changes and simulates rate limits while traffic runs. `lockgate limits` and the
 console use it. It has a port of its own ([settings](settings.md#ops), 9000 by default), which
-`lockgate serve` opens if it runs alone; `lockgate ops` serves it for several processes. See
+`lockgate serve` opens if it runs alone; `lockgate ops` serves it for several processes:
+[open the ops port](../how-to/run-in-production.md#open-the-ops-port). See
 [the decision](../decisions/ops-app.md).
 
 A request needs an access token whose audience is `ops.audience`, with the scope that the table

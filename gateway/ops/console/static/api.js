@@ -1,4 +1,4 @@
-// The operations API. The token is kept in this module's memory and nowhere else: no cookie, no
+// The ops API. The token is kept in this module's memory and nowhere else: no cookie, no
 // storage, no URL.
 
 const TIMEOUT_MS = 15_000;
@@ -10,7 +10,7 @@ export const SIMULATION_TIMEOUT_MS = 80_000;
 export class Problem extends Error {
   /** @param {number} status @param {Record<string, any>} body */
   constructor(status, body) {
-    const detail = String(body.detail || body.title || `The operations API responded with ${status}.`);
+    const detail = String(body.detail || body.title || `The ops app responded with ${status}.`);
     super(status === 403 ? `${detail} Reading needs the scope limits:read, a change limits:write.` : detail);
     this.status = status;
     this.body = body;
@@ -22,7 +22,7 @@ export class Problem extends Error {
   }
 }
 
-/** The operations API did not respond. */
+/** The ops app did not respond. */
 export class Unreachable extends Error {}
 
 export class Api {
@@ -36,15 +36,16 @@ export class Api {
     this.#askForToken = askForToken;
   }
 
-  /** The subject and the end of the token, if it is a JWT: for display only. */
+  /** The subject, the end and the scopes of the token, if it is a JWT: for display only. */
   get identity() {
     try {
       const claims = this.#token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
       const bytes = Uint8Array.from(atob(claims), (it) => it.charCodeAt(0));
-      const { sub, exp } = JSON.parse(new TextDecoder().decode(bytes));
-      return { subject: String(sub ?? ""), expires: Number(exp) || null };
+      const { sub, exp, scope } = JSON.parse(new TextDecoder().decode(bytes));
+      const scopes = typeof scope === "string" ? scope.split(" ") : [];
+      return { subject: String(sub ?? ""), expires: Number(exp) || null, isReadOnly: scopes.includes("limits:read") && !scopes.includes("limits:write") };
     } catch {
-      return { subject: "", expires: null };
+      return { subject: "", expires: null, isReadOnly: false };
     }
   }
 
@@ -125,7 +126,7 @@ async function fetchOnce(path, { signal, timeout = TIMEOUT_MS, ...options }, tok
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Unreachable("The operations app does not respond.");
+    throw new Unreachable("The ops app does not respond.");
   }
 }
 

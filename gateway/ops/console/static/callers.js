@@ -13,7 +13,7 @@ export class TopKeys {
   #onChoose;
   element = h("div", {}, this.#empty, this.#table.element);
 
-  /** @param {(key: string) => void} onChoose */
+  /** @param {(key: import("./types.js").TopKey) => void} onChoose */
   constructor(onChoose) {
     this.#onChoose = onChoose;
   }
@@ -33,7 +33,7 @@ export class TopKeys {
 
   /** @param {import("./types.js").TopKey} key */
   #renderRow(key) {
-    const choose = h("button", { type: "button", class: "link key-name", title: key.key, click: () => this.#onChoose(key.key) }, key.caller || key.key);
+    const choose = h("button", { type: "button", class: "link key-name", title: key.key, click: () => this.#onChoose(key) }, key.caller || key.key);
     return h("tr", {}, h("th", { scope: "row" }, choose), h("td", { class: "number" }), h("td", { class: "number" }));
   }
 }
@@ -75,11 +75,12 @@ export class CallerLookup {
     if (this.#tier.options.length !== tiers.length + 1) this.#tier.replaceChildren(h("option", { value: "" }, "none"), ...tiers.map((it) => h("option", { value: it }, it)));
   }
 
-  /** @param {string} key */
-  choose(key) {
-    this.#key.value = key;
+  /** @param {import("./types.js").TopKey} found */
+  choose({ key, caller }) {
+    // A caller has one key if one identity provider is trusted; a key is longer than the field.
+    this.#key.value = caller && this.#context.issuers < 2 ? caller : key;
     this.#key.focus();
-    this.#key.setSelectionRange(0, 0); // a key is longer than the field: show its beginning
+    this.#key.setSelectionRange(0, 0);
     void this.#search();
   }
 
@@ -116,8 +117,8 @@ export class CallerLookup {
       h(
         "div",
         { class: "actions" },
-        h("button", { type: "button", click: () => this.#reset(caller) }, "Reset its counts…"),
-        h("button", { type: "button", click: () => openOverride(this.#context, this.#limit, caller.key) }, "Override…"),
+        h("button", { type: "button", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: () => this.#reset(caller) }, "Reset its counts…"),
+        h("button", { type: "button", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: () => openOverride(this.#context, this.#limit, caller.key) }, "Override…"),
       ),
     );
   }

@@ -62,9 +62,10 @@ class ReasonDialog {
   open() {
     document.body.append(this.#dialog);
     this.#dialog.showModal();
-    const first = this.#dialog.querySelector("input, select");
-    if (first instanceof HTMLElement) first.focus();
-    this.#reason.select();
+    const inputs = [...this.#dialog.querySelectorAll("input")];
+    const first = inputs.find((it) => it.required && !it.value && it.offsetParent) ?? this.#reason;
+    first.focus();
+    first.select();
     this.#simulate();
   }
 

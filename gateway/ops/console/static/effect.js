@@ -22,7 +22,7 @@ export function renderEffect(found) {
   return [
     h("p", { class: `effect-summary tone-${tone}` }, summarizeEffect(found)),
     h("div", { class: "bars" }, ...renderBar("Refused as recorded", effect.refused_before, effect.requests), ...renderBar("Refused with the change", effect.refused_after, effect.requests)),
-    found.restarts_counts && h("p", { class: "notice" }, "This change restarts the counts: each key begins with its whole quota."),
+    found.restarts_counts && h("p", { class: "notice" }, "This change restarts counts: a key with another window or algorithm begins with its whole quota."),
     renderKeys(found.keys.filter((it) => it.newly_refused || it.newly_admitted)),
     h("p", { class: "hint" }, `${plural(covers.keys ?? 0, "key")}, ${plural(covers.processes.length, "process", "processes")}. ${accuracy}`, ...describeLeftOut(covers.left_out)),
   ].filter((it) => it instanceof HTMLElement);

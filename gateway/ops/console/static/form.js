@@ -21,7 +21,7 @@ function buildFields(limit) {
   const fields =
     limit.kind === "concurrency"
       ? [build("limit", "Requests at the same time", number)]
-      : [build("rate", "Rate", text, RATE_HINT), build("burst", "Burst", number, "Requests at once of a steady rate (GCRA). Empty: the quota, spread in any way over its window.")];
+      : [build("rate", "Rate", text, RATE_HINT), build("burst", "Burst", number, "How many requests may come at once. Empty: sliding window.")];
   for (const tier of Object.keys(values.tiers ?? {})) fields.push(build(`tiers.${tier}`, `Tier ${tier}`, text));
   if (values.prefetch !== null && values.prefetch !== undefined) fields.push(build("prefetch", "Prefetch", number, "Requests of a hot key that a process may take in advance."));
   fields.push(build("until", "Ends at (optional)", { type: "datetime-local" }, "Then the values of the settings and the code apply again."));
@@ -140,7 +140,7 @@ export class ChangeForm {
 
   #showState() {
     const { state, error } = this.#simulation;
-    this.#apply.disabled = state === "idle" || state === "pending" || isInvalid(error);
+    this.#apply.disabled = this.#context.api.identity.isReadOnly || state === "idle" || state === "pending" || isInvalid(error);
     setText(this.#apply, state === "failed" && !isInvalid(error) ? "Apply without a simulation" : "Apply");
     this.#reset.hidden = state === "idle";
     setText(this.#hint, state === "pending" ? "Simulating…" : "");

@@ -76,6 +76,9 @@ function formatValue(value) {
   return Object.entries(value).map(([name, it]) => `${name}: ${it}`).join(", ");
 }
 
+/** @param {string} text A value, with the layer that it is from. */
+const dropSource = (text) => text.replace(/ \((?:code|settings)\)$/, "");
+
 /**
  * The fields that differ between two live documents.
  * @param {import("./types.js").LiveDocument | null} before
@@ -88,7 +91,8 @@ export function compareDocuments(before, after, limit) {
   const fields = [...new Set([...Object.keys(old), ...Object.keys(now)])];
   return fields
     .filter((it) => JSON.stringify(old[it]) !== JSON.stringify(now[it]))
-    .map((it) => ({ field: it, before: formatLive(old, it, limit), after: formatLive(now, it, limit) }));
+    .map((it) => ({ field: it, before: formatLive(old, it, limit), after: formatLive(now, it, limit) }))
+    .filter(({ before, after }) => dropSource(before) !== dropSource(after));
 }
 
 /** @param {Record<string, unknown>} document @param {string} name @param {import("./types.js").Limit} limit */

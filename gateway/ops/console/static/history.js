@@ -74,10 +74,10 @@ export class History {
     if (version === null) return null;
     if (version !== this.#limit.version) {
       const restore = () => this.#confirm(version, to);
-      return h("button", { type: "button", click: restore, "aria-label": `Roll back to version ${version}` }, "Roll back to this");
+      return h("button", { type: "button", class: "small", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: restore, "aria-label": `Roll back to version ${version}` }, "Roll back to this");
     }
     const undo = () => this.#confirm(version - 1, from);
-    return h("button", { type: "button", click: undo }, "Undo this change");
+    return h("button", { type: "button", class: "small", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: undo }, "Undo this change");
   }
 
   /** @param {number} version @param {import("./types.js").LiveDocument | null} document */

@@ -46,6 +46,9 @@ async function tick(isStale) {
   if (isStale()) return;
   limits = found.limits;
   showSelected();
+  for (const it of document.querySelectorAll("button[data-changes]")) {
+    if (it instanceof HTMLButtonElement) it.disabled = api.identity.isReadOnly;
+  }
   list.update(limits, usage.policies, view?.name ?? "");
   const inList = ticks % LIST_EVERY === 0 ? list.visible : [];
   const names = new Set([...(view ? [view.name] : []), ...inList]);
@@ -95,12 +98,12 @@ function showConnection(error, seconds) {
   connection.dataset.tone = error ? "bad" : "good";
   setText(connection, error ? "Not up to date" : "Live");
   banner.hidden = !error;
-  const { subject, expires } = api.identity;
+  const { subject, expires, isReadOnly } = api.identity;
   const left = expires && expires - Date.now() / 1000;
-  setText(identity, [subject, left && left < 900 && `token ends in ${formatDuration(left)}`].filter(Boolean).join(", "));
+  setText(identity, [subject, isReadOnly && "read only", left && left < 900 && `token ends in ${formatDuration(left)}`].filter(Boolean).join(", "));
   if (!error) return;
   if (!(error instanceof Problem || error instanceof Unreachable)) console.error(error);
-  const problem = error instanceof Problem ? `The operations app refused: ${error.message}` : error.message;
+  const problem = error instanceof Problem ? `The ops app refused: ${error.message}` : error.message;
   setText(banner, `${problem} What you see may be old; the page tries again every ${formatDuration(seconds)}.`);
 }
 

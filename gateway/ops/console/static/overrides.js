@@ -88,7 +88,7 @@ export class Overrides {
   constructor(context, limit) {
     this.#context = context;
     this.#limit = limit;
-    const add = h("button", { type: "button", click: () => openOverride(context, this.#limit) }, "Override a key…");
+    const add = h("button", { type: "button", "data-changes": "", click: () => openOverride(context, this.#limit) }, "Override a key…");
     this.element = h("div", {}, this.#empty, this.#table.element, h("div", { class: "actions" }, add));
   }
 
@@ -103,7 +103,7 @@ export class Overrides {
   /** @param {Override} override */
   #renderRow(override) {
     const name = override.caller || override.key;
-    const remove = h("button", { type: "button", class: "small", click: () => this.#remove(override), "aria-label": `Remove the override of ${name}` }, "Remove");
+    const remove = h("button", { type: "button", class: "small", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: () => this.#remove(override), "aria-label": `Remove the override of ${name}` }, "Remove");
     return h(
       "tr",
       {},

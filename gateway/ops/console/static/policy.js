@@ -38,7 +38,7 @@ export class PolicyView {
   #changed = h("p", { class: "hint" });
   #fault = h("p", { class: "notice", role: "alert", hidden: true });
   #redis = h("p", { class: "notice", hidden: true });
-  #shadow = h("button", { type: "button", role: "switch", class: "switch", click: () => this.#confirmShadow() }, "Shadow");
+  #shadow = h("button", { type: "button", role: "switch", class: "switch", "data-changes": "", click: () => this.#confirmShadow() }, "Shadow");
   #curves = h("div", { class: "curves curves-full" });
   #chart = new Chart(this.#curves, { onPoint: (index) => this.#showPoint(index) });
   #legend = new Legend();

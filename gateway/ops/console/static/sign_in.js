@@ -13,7 +13,7 @@ const form = h(
     { class: "field" },
     h("label", { for: "token" }, "Token"),
     input,
-    h("p", { class: "hint", id: "token-hint" }, "Its audience is that of the operations app; its scope holds limits:read, and limits:write for changes. The page keeps it in memory and forgets it when you close or reload the page."),
+    h("p", { class: "hint", id: "token-hint" }, "Its audience is ops.audience; its scope holds limits:read, and limits:write for changes. The page keeps it in memory and forgets it when you close or reload the page."),
     error,
   ),
   h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Open the console")),
@@ -23,7 +23,7 @@ document.body.append(dialog);
 
 /** Show the form until a token is pasted. @param {boolean} isRefused Whether the last token was refused. @returns {Promise<string>} */
 export function askForToken(isRefused) {
-  setText(error, isRefused ? "The token was refused: it is not for the operations app, or it has expired." : "");
+  setText(error, isRefused ? "The token was refused: it is not for the ops app, or it has expired." : "");
   dialog.showModal();
   input.focus();
   return new Promise((resolve) => {

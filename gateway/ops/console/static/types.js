@@ -1,4 +1,4 @@
-// The documents of the operations API, as this page reads them.
+// The documents of the ops API, as this page reads them.
 
 /**
  * @typedef {object} Values What a policy admits.
