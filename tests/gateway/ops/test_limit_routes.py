@@ -34,7 +34,7 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
     (
         {"overrides": {"address:192.0.2.7": {"kind": "block"}}},
         "overrides.address:192.0.2.7",
-        "a key is user:... or subject:...",
+        "its keys are user:... or subject:...",
     ),
     (
         {"overrides": {"user:42": {"kind": "block", "issuer": "https://other"}}},
