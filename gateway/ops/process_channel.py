@@ -59,7 +59,7 @@ class Counts(_Message):
 
 
 class RecordedSpan(_Message):
-    """What a process has recorded: from when until when (epoch seconds), and how many requests."""
+    """The recording of a process: its begin and end in epoch seconds, and its requests."""
 
     begin: EpochSeconds
     end: EpochSeconds
@@ -67,7 +67,7 @@ class RecordedSpan(_Message):
 
 
 class Heartbeat(_Message):
-    """What a process says of itself each second; `beat` counts up. Times are epoch seconds."""
+    """The state of a process, sent each second; `beat` counts up. Times are epoch seconds."""
 
     name: str = Field(pattern=r"^[!-~]{1,200}$")
     started_at: EpochSeconds

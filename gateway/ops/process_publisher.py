@@ -37,7 +37,7 @@ log = getLogger("lockgate.ops")
 
 
 class ProcessSource(Protocol):
-    """What a process says of itself."""
+    """The state of a process, and its replies."""
 
     def count_recent(self) -> Mapping[str, Counts]:
         """Return the requests of the last ten seconds by policy."""

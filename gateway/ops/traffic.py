@@ -23,7 +23,7 @@ RECENT_SECONDS = 10
 
 
 class UsageReply(BaseModel):
-    """What a process replies about the usage of a policy; `names` are those of the top keys."""
+    """The reply of a process about the usage of a policy; `names` are those of the top keys."""
 
     report: UsageReport
     names: dict[str, str | None]

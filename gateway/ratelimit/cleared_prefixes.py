@@ -21,7 +21,7 @@ class ClearedPrefixes:
 
     def add(self, prefix: str) -> None:
         """Add a prefix."""
-        # What another thread adds to the set before is part of the one that fits all keys.
+        # Prefixes that another thread has added before are part of the one that fits all keys.
         if len(self._prefixes) >= MAX_PREFIXES:
             self._prefixes = {""}
         else:

@@ -31,7 +31,7 @@ _TASK = "ratelimit.leases"
 
 
 class ConcurrencyLease:
-    """What one request holds under the concurrency limits of one check, until it ends."""
+    """The leases that one request holds under the concurrency limits of one check."""
 
     __slots__ = ("_charges", "_is_accepted", "_leases", "id", "renew_at", "seconds")
 

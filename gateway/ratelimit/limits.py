@@ -20,7 +20,7 @@ from gateway.ratelimit.rule import MICROSECONDS
 
 @dataclass(slots=True)
 class Demand:
-    """What one request asks of a policy: `cost` for a partition, whose claims name a tier.
+    """The demand of one request on a policy: `cost` for a partition, whose claims name a tier.
 
     `policy` is as the code declares it.
     """

@@ -42,7 +42,7 @@ _NO_TIERS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Policy(ABC):
-    """What all policies have: a name, whom they count, and what happens without Redis.
+    """The common part of all policies: name, partition, and fallback without Redis.
 
     `tiers` are keyed by the values of the claim `tier_claim`; a caller without one of these values
     is counted by the values of the policy itself.

@@ -33,8 +33,8 @@ class RefusedKeys:
 
     # Why a remembered refusal is exact: a charge that Redis refused for `retry_after` fits no
     # earlier, because every other charge of its key only makes it wait longer. The time counts
-    # from the moment at which the check was sent, which is before Redis decided. What can make it
-    # fit earlier is:
+    # from the moment at which the check was sent, which is before Redis decided. These can make it
+    # fit earlier:
     # - another rule: a live change, or another tier of the same caller. A refusal holds for its
     #   own rule alone, so that a change needs no notice. A caller that alternates between two
     #   tiers with a burst may be refused for too long: a charge of the faster one drains both.

@@ -1,4 +1,4 @@
-"""What the ops app has refused, as messages for people: what was wrong, and what to do."""
+"""Refusals of the ops app as messages for people: the fault, and the remedy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ class OpsClientError(StartupError):
 
     def __init__(self, *messages: str) -> None:
         super().__init__("\n".join(messages))
-        # What a server says may have characters that a terminal interprets.
+        # Texts of a server may have characters that a terminal interprets.
         self.messages = [escape(it[:_MAX_TEXT_LENGTH]) for it in messages]
 
     def list_messages(self) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Self
 from gateway.ratelimit.rule import Rule
 
 RETRY_AFTER = 1_000_000
-"""The wait in microseconds that a refused request is told: no clock knows when a lease ends."""
+"""The wait of a refused request in microseconds: no clock knows when a lease ends."""
 
 
 def require_lease_id(rule: Rule, lease_id: str) -> None:

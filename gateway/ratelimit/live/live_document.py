@@ -83,7 +83,7 @@ class _Part(BaseModel):
 
 
 class OverrideDocument(_Part):
-    """What holds for one caller in place of the values of the policy, until a time or for good."""
+    """The values for one caller in place of those of the policy, until a time or for good."""
 
     kind: OverrideKind
     rate: RateText | None = None

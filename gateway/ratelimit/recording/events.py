@@ -1,4 +1,4 @@
-"""What a recording holds: requests with the decisions about them, and gaps in what is known.
+"""The events of a recording: requests with their decisions, settlements, leases and gaps.
 
 All times are in microseconds, on the clock that decided: that of Redis, or of the process.
 """
@@ -27,7 +27,7 @@ class RecordedKey:
 
 @dataclass(slots=True)
 class RecordedDecision:
-    """What one policy decided about a request: for each of its rules, whether the cost fits.
+    """The decision of one policy about a request: for each of its rules, whether the cost fits.
 
     `remaining` is what each rule had left after the decision. Both are empty if nothing was
     counted.
@@ -84,7 +84,7 @@ class RecordedGap:
 class RecordedSettlement:
     """The charge of one key was corrected: by `difference`, given back if it is negative.
 
-    The request was decided at `decided_at`. What is given back had been charged at `charged_at`.
+    The request was decided at `decided_at`. The quota given back had been charged at `charged_at`.
     """
 
     now: int

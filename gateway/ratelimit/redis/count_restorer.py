@@ -45,6 +45,8 @@ class CountRestorer:
 
     # The cases, by the epoch that Redis is in (see lua/epoch.lua):
     # - The epoch in which this process has counted: only the connection was lost. It adds `unsent`.
+    #   If there is any, it waits until the others, which may have lost theirs as well, have had the
+    #   time to do the same: half of `wait`, as nothing else is to be added.
     # - Another one, and this process has counted before: Redis has lost counts. The process adds
     #   all that is not older than what Redis has kept, waits until the others have had the time to
     #   do so as well, and adds `unsent` then.
@@ -55,7 +57,7 @@ class CountRestorer:
     # - `_lost` are the states that have still to be added in the epoch `_target`, the most recently
     #   used last. A state leaves it when Redis has replied. A reply that is lost makes the process
     #   add a batch twice: too strict for one window, never too lenient.
-    # - What is added from `admitted` is removed from `unsent`, which is a part of it.
+    # - A state that is added from `admitted` is removed from `unsent`, which is a part of it.
     # - A state leaves `unsent` when it is sent, because its key may be charged meanwhile. It is put
     #   back unless Redis has replied.
     # - `state` is IDLE unless `restore` runs, and also between that and the end of `finish`.
@@ -90,22 +92,23 @@ class CountRestorer:
         Raises:
             RedisError, OSError, TimeoutError: Redis failed, or lost its counts again.
         """
+        clock = asyncio.get_running_loop().time
         wait = round(self._wait * MICROSECONDS)
         opened = await _run(connection, prefix, open_epoch(self.epoch, token_hex(8), wait))
         epoch, kept_until, wait, now = opened[0].decode(), *opened[1:]
-        until = asyncio.get_running_loop().time() + wait / MICROSECONDS
+        until = clock() + wait / MICROSECONDS
         self.state = CountRestorerState.ADDING_LOST
         try:
             if epoch != self._target:
                 self._target = epoch
                 self._lost = self._admitted.list_places() if self.epoch else []
             await self._add_lost(connection, prefix, max_age=now - kept_until)
-            if self.is_restoring:
-                self.state = CountRestorerState.WAITING
-                await asyncio.sleep(until - asyncio.get_running_loop().time())
-            self.state = CountRestorerState.ADDING_UNSENT
-            while self._unsent.size > BATCH_KEYS:
-                await self._add_unsent(connection, prefix)
+            if not self.is_restoring:
+                until = clock() + (self._wait / 2 if self._unsent.size else 0)
+                await self._add_unsent(connection, prefix, left=0)
+            self.state = CountRestorerState.WAITING
+            await asyncio.sleep(until - clock())
+            await self._add_unsent(connection, prefix, left=BATCH_KEYS)
         finally:
             self.state = CountRestorerState.IDLE
         return self._target
@@ -138,14 +141,19 @@ class CountRestorer:
             # At least half of the time of Redis is left for others.
             await asyncio.sleep(loop.time() - started)
 
-    async def _add_unsent(self, connection: AbstractConnection, prefix: bytes) -> None:
-        batch = self._take_unsent()
-        try:
-            counts = self._describe_unsent(batch)
-            await _run(connection, prefix, restore_counts(self._target, counts))
-        except BaseException:  # cancelled, too
-            self._put_back(batch)
-            raise
+    async def _add_unsent(
+        self, connection: AbstractConnection, prefix: bytes, *, left: int
+    ) -> None:
+        """Add batches until at most `left` keys are left."""
+        self.state = CountRestorerState.ADDING_UNSENT
+        while self._unsent.size > left:
+            batch = self._take_unsent()
+            try:
+                counts = self._describe_unsent(batch)
+                await _run(connection, prefix, restore_counts(self._target, counts))
+            except BaseException:  # cancelled, too
+                self._put_back(batch)
+                raise
 
     def _on_finished(self, batch: Batch, sent: "asyncio.Future[int]") -> None:
         """Put back what Redis may not have; the connection is closed then."""

@@ -12,7 +12,7 @@ _RESTORE = RedisScript("common", "sliding_window", "gcra", "restore")
 
 
 class RememberedCount(NamedTuple):
-    """What a process remembers of one key.
+    """The counts of one key that a process remembers.
 
     `pairs` are the age and the count of each bucket of a sliding window, or 0 and the level of a
     leaky bucket, which `quota` drains. Times are in microseconds.

@@ -1,4 +1,4 @@
-"""What a simulation answers: the effect of the proposed policies, and what it is based on."""
+"""The result of a simulation: the effect of the proposed policies, and its basis."""
 
 import heapq
 from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ class Effect:
 
 @dataclass(slots=True)
 class Coverage:
-    """What a simulation is based on; `begin` and `end` are in seconds since the epoch.
+    """The basis of a simulation; `begin` and `end` are in seconds since the epoch.
 
     `requests` were replayed, under all policies, of `keys` callers. `left_out` counts requests
     that were not, by reason.

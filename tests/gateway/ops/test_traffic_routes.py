@@ -1,4 +1,4 @@
-"""What an operator sees of the traffic: usage, simulations, the recording, the state of all."""
+"""The traffic as an operator sees it: usage, simulations, the recording, the state of all."""
 
 import gzip
 import json

@@ -42,7 +42,7 @@ PROGRAMS = {
     ),
 }
 
-# What is offered for the last word of a line, without options unless it begins with a hyphen.
+# The words offered for the last word of a line, without options unless it begins with a hyphen.
 CASES = {
     "lockgate ": set(SUBCOMMANDS),
     "lockgate li": {"limits"},

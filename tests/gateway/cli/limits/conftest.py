@@ -76,7 +76,7 @@ class Input:
 
 @dataclass
 class _Served:
-    """What a thread serves, until it is told to stop."""
+    """The app that a thread serves until it is stopped."""
 
     settings: Settings
     started: Event = field(default_factory=Event)

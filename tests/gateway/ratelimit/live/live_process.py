@@ -1,4 +1,4 @@
-"""What a process of the gateway has of live limits, for tests: several share one database."""
+"""The live limits of one gateway process, for tests: several share one database."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What documents put in force and take out of it, against a plain model."""
+"""Documents put values in force and take them out, as a plain model says."""
 
 import asyncio
 import logging

@@ -29,7 +29,7 @@ PAUSE = 0.002
 
 @dataclass(frozen=True)
 class Order:
-    """What a process has to send; the window is in seconds."""
+    """The requests that a process sends; the window is in seconds."""
 
     quota: int
     window: int
@@ -41,7 +41,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was admitted, how often Redis was asked for it, and how often it did not decide."""
+    """The numbers of admitted requests, of calls of Redis, and of calls without a decision."""
 
     admitted: list[int]
     trips: int

@@ -129,6 +129,22 @@ async def test_what_is_admitted_while_redis_is_away_counts_when_it_is_back(
         assert [await spend(process, WINDOW, 20) for process in processes] == [0, 0]
 
 
+@pytest.mark.parametrize("one", [WINDOW, STEADY], ids=lambda it: it.rule.policy)
+async def test_processes_that_lost_their_connections_wait_for_each_other(
+    own_redis: RedisServer, one: Charge
+) -> None:
+    async with run_processes(own_redis.url, 4) as processes:
+        total = sum([await spend(process, one, 2) for process in processes])
+        own_redis.command("REPLICAOF", "127.0.0.1", "1")
+        total += sum([await spend(process, one, 20) for process in processes])
+        own_redis.command("REPLICAOF", "NO", "ONE")
+        while not all(is_healthy(process, 1) for process in processes):
+            total += sum([await spend(process, one, 5) for process in processes])
+            await asyncio.sleep(0.005)
+        total += sum([await spend(process, one, 20) for process in processes])
+    assert total == 20
+
+
 async def test_many_keys_are_restored_in_batches_and_while_requests_go_on(
     own_redis: RedisServer,
 ) -> None:

@@ -59,7 +59,7 @@ def restore(*counts: RememberedCount, epoch: str = "e1") -> bytes:
 
 
 def describe(one: Charge, *pairs: tuple[int, int]) -> RememberedCount:
-    """What a process remembers of the key of a charge."""
+    """The counts of the key of a charge that a process remembers."""
     rule = one.rule
     return RememberedCount(one.key, rule.algorithm, rule.quota, rule.window, pairs)
 
