@@ -171,6 +171,13 @@ def iter_calls(dependant: Dependant) -> Iterator[object]:
         yield inner.call
 
 
+def iter_route_calls(route: RouteContext) -> Iterator[object]:
+    """Yield the callable of every dependency of a route; a mounted app has none."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    if dependant is not None:
+        yield from iter_calls(dependant)
+
+
 def get_dependency_cache_key(dependant: Dependant) -> object:
     """Return the key under which FastAPI caches a dependency's result during one request."""
     return _get_cache_key(dependant=dependant)

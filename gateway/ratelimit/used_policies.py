@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter
 
-from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
+from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_route_calls
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.reserved import ReserveCost
@@ -12,8 +12,7 @@ from gateway.ratelimit.reserved import ReserveCost
 
 def list_route_policies(route: RouteContext) -> list[Policy]:
     """List the policies that a route declares, in the order in which it declares them."""
-    dependant = getattr(route, "dependant", None)  # a mounted app has none
-    calls = iter_calls(dependant) if dependant is not None else ()
+    calls = iter_route_calls(route)
     return [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
 
 
@@ -29,7 +28,7 @@ def find_policies(router: APIRouter, declared: Mapping[str, Policy]) -> dict[str
 def find_reserved_policies(router: APIRouter) -> frozenset[str]:
     """Find the names of the policies whose charges routes settle: those of `reserved()`."""
     routes = iter_audited_routes(router)
-    calls = [call for route in routes for call in iter_calls(route.dependant)]
+    calls = [call for route in routes for call in iter_route_calls(route)]
     reserving = [call for call in calls if isinstance(call, ReserveCost)]
     return frozenset(policy.name for call in reserving for policy in call.policies)
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
-from gateway.fastapi_internals import Dependant, RouteContext, iter_calls, iter_route_contexts
+from gateway.fastapi_internals import RouteContext, iter_route_calls, iter_route_contexts
 from gateway.ratelimit.compat.foreign_limiters import find_foreign_limiters, is_of_slowapi
 from gateway.settings.errors import ConfigError, InvalidSettings
 
@@ -117,8 +117,6 @@ def _iter_routes(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Rout
 
 
 def _iter_functions(route: RouteContext) -> Iterator[object]:
-    """Yield the endpoint and the dependencies of a route; one of Starlette has no dependencies."""
+    """Yield the endpoint and the dependencies of a route."""
     yield route.endpoint
-    dependant: Dependant | None = getattr(route, "dependant", None)
-    if dependant is not None:
-        yield from iter_calls(dependant)
+    yield from iter_route_calls(route)
