@@ -136,7 +136,7 @@ async def prove_commands(operator: Operator, loads: Sequence[LimitLoad]) -> None
     assert done.stdout.splitlines()[-1].startswith(f"{POLICY} is at version {version + 2}:")
     assert operator.read_document() == before
     wrong = await operator.run("set", POLICY, "lots", *options)
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "rate: 'lots' is not a rate" in wrong.stderr
     assert operator.read_document() == before
     print(f"rolled back, byte for byte: {before}", flush=True)
