@@ -6,7 +6,13 @@ from logging import WARNING, getLogger
 
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.signals import handle_signals, ignore_reload_signals
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import (
+    Subcommands,
+    add_address_options,
+    add_config_option,
+    add_subcommand,
+    list_address_overrides,
+)
 from gateway.cli.uvloop_runner import run_on_uvloop
 from gateway.ops.open_alone import open_shared_state
 from gateway.ops.open_ops import open_ops_alone
@@ -31,15 +37,13 @@ def add_to(subcommands: Subcommands) -> None:
         example="lockgate ops --config lockgate.toml",
     )
     add_config_option(parser)
-    parser.add_argument("--host", help="the address to listen on (overrides ops.host)")
-    parser.add_argument("--port", help="the port to listen on (overrides ops.port)")
+    add_address_options(parser, "ops")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve the ops app until a signal."""
     ignore_reload_signals()
-    given = {"ops.host": options.host, "ops.port": options.port}
-    overrides = {path: text for path, text in given.items() if text is not None}
+    overrides = list_address_overrides(options, "ops")
     gateway = require_valid(options.config, overrides)
     if gateway.settings.ops.audience is None:
         message = "is not set, so no token of an operator can be told from others"

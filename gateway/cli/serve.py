@@ -9,7 +9,13 @@ from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.gc_tuning import tune_gc
 from gateway.cli.off_features import list_off_features
 from gateway.cli.signals import handle_signals, ignore_reload_signals
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import (
+    Subcommands,
+    add_address_options,
+    add_config_option,
+    add_subcommand,
+    list_address_overrides,
+)
 from gateway.cli.uvloop_runner import run_on_uvloop
 from gateway.ops.open_ops import open_ops
 from gateway.server.file_limit import raise_file_limit
@@ -31,16 +37,14 @@ def add_to(subcommands: Subcommands) -> None:
         example="lockgate serve --config lockgate.toml --port 8080",
     )
     add_config_option(parser)
-    parser.add_argument("--host", help="the address to listen on (overrides server.host)")
-    parser.add_argument("--port", help="the port to listen on (overrides server.port)")
+    add_address_options(parser, "server")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve until a signal."""
     ignore_reload_signals()
     raise_file_limit()
-    given = {"server.host": options.host, "server.port": options.port}
-    overrides = {path: text for path, text in given.items() if text is not None}
+    overrides = list_address_overrides(options, "server")
     gateway = require_valid(options.config, overrides)
     with log_to_stderr(gateway.settings.log):
         run_on_uvloop(_serve(gateway))

@@ -61,3 +61,15 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the settings file (TOML, like config/lockgate.toml)",
     )
+
+
+def add_address_options(parser: argparse.ArgumentParser, section: str) -> None:
+    """Add the options `--host` and `--port`, which override those of a section of the settings."""
+    parser.add_argument("--host", help=f"the address to listen on (overrides {section}.host)")
+    parser.add_argument("--port", help=f"the port to listen on (overrides {section}.port)")
+
+
+def list_address_overrides(options: argparse.Namespace, section: str) -> dict[str, str]:
+    """Return the texts of the options that `add_address_options` has added, by setting."""
+    given = {f"{section}.host": options.host, f"{section}.port": options.port}
+    return {path: text for path, text in given.items() if text is not None}

@@ -43,7 +43,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A subcommand: the words that name it, its options, and what comes at each place after it.
+    """A subcommand: the words that name it, its options, and its positional arguments in order.
 
     A subcommand with subcommands of its own has those as `subcommands`.
     """

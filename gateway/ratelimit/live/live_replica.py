@@ -39,7 +39,7 @@ class LiveReplica:
         self._resets = deque[tuple[float, CountReset]](maxlen=_MAX_REPEATED)
 
     def load(self, connection: Connection, after: int) -> LoadedLimits | Page:
-        """Load what comes after the entry `after` of the journal. Runs in a thread."""
+        """Load the changes after the entry `after` of the journal. Runs in a thread."""
         states = [self._policies.read_state(it) for it in read_limits(connection, after)]
         # At its start, a process has no counts of before.
         resets = read_resets(connection, after, _RESETS_AT_ONCE) if self._is_loaded else []

@@ -67,7 +67,7 @@ async def send_all_kinds(limits: Limits) -> None:
 async def test_all_changes_of_counts_are_recorded(redis_server: RedisServer, counts: str) -> None:
     async with open_process(redis_server.url if counts == "redis" else None) as process:
         await send_all_kinds(process[Limits])
-        await asyncio.sleep(0.05)  # until Redis has replied to what nobody awaits
+        await asyncio.sleep(0.05)  # until Redis has replied to calls that are not awaited
         leases = list_events(process, RecordedLease)
         assert [it.is_release for it in leases if isinstance(it, RecordedLease)] == [False, True]
         assert len(list_events(process, RecordedSettlement)) == 1
