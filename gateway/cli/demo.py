@@ -22,7 +22,7 @@ from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.fakes.load_fakes import load_fakes
 from gateway.oauth.routes import ENDPOINTS
 from gateway.ops.open_ops import open_ops
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.route_list import list_routes
 from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server

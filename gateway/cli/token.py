@@ -9,7 +9,7 @@ from gateway.cli.running_demo import request_token
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_subcommand
 from gateway.fakes.identity_endpoints import DEFAULT_PORT, OPERATOR, OPS_AUDIENCE
-from gateway.ops.scopes import OPS_SCOPES
+from gateway.ops.ops_scopes import OPS_SCOPES
 
 
 def add_to(subcommands: Subcommands) -> None:

@@ -8,8 +8,8 @@ from gateway.auth.dependencies import Caller, requires
 from gateway.ops.caller_lookup import CallerKey, CallerLookup
 from gateway.ops.models import CallerStanding, Reason
 from gateway.ops.ops_errors import UnknownLimit, describe_problems
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ops.preconditions import create_author
-from gateway.ops.scopes import READ, WRITE
 from gateway.resources import Resource
 
 router = APIRouter(tags=["callers"])

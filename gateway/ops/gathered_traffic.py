@@ -12,7 +12,7 @@ from gateway.ops.process_channel import Counts, Heartbeat, RecordedSpan
 from gateway.ops.process_registry import ProcessRegistry, Replies, ReplyRequest
 from gateway.ops.traffic import Recordings, Traffic, UsageReply
 from gateway.ratelimit.partition import describe
-from gateway.ratelimit.usage.usage import UsageReport, merge_reports
+from gateway.ratelimit.usage.count_decisions import UsageReport, merge_reports
 
 _USAGE_SECONDS = 1.0
 _RECORDING_SECONDS = 15.0

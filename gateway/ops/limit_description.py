@@ -6,9 +6,9 @@ from typing import Any
 
 from gateway.ops.models import HistoryItem, LastChange, Limit, Override, Values
 from gateway.ratelimit.live.limit_history import HistoryEntry
-from gateway.ratelimit.live.limit_table import RESET
 from gateway.ratelimit.live.live_document import OverrideDocument
 from gateway.ratelimit.live.live_limits import PolicyView
+from gateway.ratelimit.live.stored_limit import RESET
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.settings.rate import format_rates
 

@@ -17,8 +17,8 @@ from gateway.ops.ops_errors import (
     UnknownLimit,
     describe_problems,
 )
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ops.preconditions import EditedBy, format_version
-from gateway.ops.scopes import READ, WRITE
 from gateway.ops.strict_body import STRICT_BODY
 from gateway.ratelimit.live.limit_history import MAX_ENTRIES, HistoryEntry
 from gateway.resources import Resource

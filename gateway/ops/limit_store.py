@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from gateway.errors.tree import DatabaseUnavailable
+from gateway.ops.build_document import DocumentChange
 from gateway.ops.caller_keys import CallerKeys
-from gateway.ops.document_change import DocumentChange
 from gateway.ops.limit_description import describe_limit
 from gateway.ops.models import Limit, LimitChange, Proposal, UnusedLimit
 from gateway.ops.ops_errors import (
@@ -16,7 +16,7 @@ from gateway.ops.ops_errors import (
     PreconditionFailed,
     UnknownLimit,
 )
-from gateway.ratelimit.live.errors import (
+from gateway.ratelimit.live.change_errors import (
     InvalidDocument,
     NoDatabase,
     UnknownPolicy,

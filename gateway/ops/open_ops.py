@@ -4,13 +4,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from gateway.auth.proof_verifier import ProofVerifier
-from gateway.auth.verifier import JwtVerifier, TokenVerifier
 from gateway.open_clients import OpenServices
 from gateway.ops.caller_keys import CallerKeys
 from gateway.ops.caller_lookup import CallerLookup
 from gateway.ops.gathered_traffic import GatheredTraffic
 from gateway.ops.limit_store import LimitStore
+from gateway.ops.operator_tokens import require_operator_tokens
 from gateway.ops.ops_app import create_ops_app
 from gateway.ops.process_publisher import publish_process
 from gateway.ops.process_registry import ProcessRegistry, open_process_registry
@@ -88,18 +87,14 @@ def create_ops_resources(
 ) -> Resources:
     """Return the resources of the ops app. `ops.audience` must be set.
 
-    `limiter` has the counts; None if they are in other processes. Its verifier has the keys of the
-    gateway's, and accepts no token of the public port.
+    `limiter` has the counts; None if they are in other processes.
     """
     audience, gateway = settings.ops.audience, settings.identity.issuer
     assert audience is not None  # noqa: S101 - see above
     resources = Resources(opened)
-    # A proof names the URL of the public port, so bound tokens (DPoP) are refused here.
-    resources.pop(ProofVerifier, None)
+    require_operator_tokens(resources, audience, settings.issuers)
     if limiter is None:
         del resources[RateLimiter]  # it counts nothing
-    verifier: JwtVerifier = opened[TokenVerifier]
-    resources[TokenVerifier] = verifier.accept_audience(audience, settings.issuers)
     live: LiveLimits = opened[LiveLimits]
     providers = [name for issuer in settings.issuers for name in list_issuer_names(issuer)]
     keys = CallerKeys(providers, None if gateway is None else str(gateway))

@@ -13,8 +13,8 @@ from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi.document import document_responses
 from gateway.ops import caller_routes, limit_routes, status_route, traffic_routes
-from gateway.ops.console import pages
-from gateway.ops.console.assets import load_console
+from gateway.ops.console import console_routes
+from gateway.ops.console.static_files import load_console
 from gateway.ops.ops_errors import install_ops_errors
 from gateway.ops.request_room import RequestRoom
 from gateway.ops.security_headers import SecurityHeaders
@@ -33,7 +33,7 @@ _ROUTERS = (
     caller_routes.router,
     traffic_routes.router,
     status_route.router,
-    pages.router,
+    console_routes.router,
 )
 
 

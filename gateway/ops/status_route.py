@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from gateway.auth.dependencies import requires
 from gateway.auth.verifier import TokenVerifier
 from gateway.ops.models import Component, Covers, OpsStatus, Provider
+from gateway.ops.ops_scopes import READ
 from gateway.ops.process_channel import RecordedSpan
-from gateway.ops.scopes import READ
 from gateway.ops.traffic import Traffic
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.resources import Resource, Resources

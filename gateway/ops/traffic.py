@@ -12,10 +12,10 @@ from gateway.open_clients import OpenServices
 from gateway.ops.models import Process
 from gateway.ops.process_channel import MAX_COUNT, Counts, ProcessRequest, RecordedSpan
 from gateway.ratelimit.partition import describe
-from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.export_file import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.rule import MICROSECONDS
-from gateway.ratelimit.usage.usage import UsageReport
+from gateway.ratelimit.usage.count_decisions import UsageReport
 from gateway.transport.transport import Transport
 
 RECENT_SECONDS = 10

@@ -15,7 +15,7 @@ from gateway.ops.ops_errors import (
     UnknownLimit,
     describe_problems,
 )
-from gateway.ops.scopes import READ
+from gateway.ops.ops_scopes import READ
 from gateway.ops.simulations import Simulations
 from gateway.ops.strict_body import STRICT_BODY
 from gateway.ops.traffic import Traffic, explain_absence

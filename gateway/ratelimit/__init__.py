@@ -1,7 +1,7 @@
 """Rate limiting: policies, algorithms, and counters in Redis or in this process."""
 
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
-from gateway.ratelimit.dependency import limited
+from gateway.ratelimit.limited import limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.reservation import Reservation
 from gateway.ratelimit.reserved import reserved

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 _MODULES: Mapping[str, Sequence[str]] = {
     "tests/gateway/cli/limits/test_change.py": (
-        "cli/limits/document",
+        "cli/limits/limit_document",
         "cli/limits/exit_status",
         "cli/limits/set",
         "cli/limits/shadow",
@@ -17,24 +17,27 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "cli/limits/list",
         "cli/limits/terminal",
     ),
-    "tests/gateway/cli/limits/test_simulate.py": ("cli/limits/effect",),
+    "tests/gateway/cli/limits/test_simulate.py": ("cli/limits/effect_text",),
     "tests/gateway/cli/limits/test_watch.py": ("cli/limits/top",),
     "tests/gateway/cli/limits/test_who.py": ("cli/limits/reset",),
     "tests/gateway/cli/test_check.py": ("ratelimit/live/unfit_documents",),
     "tests/gateway/oauth/test_attempt_limit.py": ("ratelimit/require_admission",),
     "tests/gateway/ratelimit/compat/test_slowapi.py": ("ratelimit/compat/slowapi_check",),
     "tests/gateway/ratelimit/compat/test_slowapi_engine.py": ("ratelimit/redis/delete_keys",),
-    "tests/gateway/ratelimit/live/test_limit_table.py": ("ratelimit/live/limit_history",),
+    "tests/gateway/ratelimit/live/test_write_limit.py": (
+        "ratelimit/live/limit_history",
+        "ratelimit/live/stored_limit",
+    ),
     "tests/gateway/ratelimit/live/test_live_document.py": (
         "ratelimit/live/document_errors",
         "ratelimit/live/rfc3339",
     ),
     "tests/gateway/ratelimit/live/test_live_limits.py": (
         "ratelimit/live/check_change",
-        "ratelimit/live/errors",
+        "ratelimit/live/change_errors",
     ),
     "tests/gateway/ratelimit/live/test_live_replica.py": ("ratelimit/live/reset_counts",),
-    "tests/gateway/ratelimit/recording/test_export.py": (
+    "tests/gateway/ratelimit/recording/test_export_file.py": (
         "ratelimit/recording/import_file",
         "ratelimit/recording/read_segment",
     ),
@@ -52,17 +55,17 @@ _MODULES: Mapping[str, Sequence[str]] = {
     "tests/gateway/ratelimit/simulation/test_reproduction.py": (
         "ratelimit/simulation/corrections",
     ),
-    "tests/gateway/ratelimit/simulation/test_simulate.py": (
+    "tests/gateway/ratelimit/simulation/test_simulate_policies.py": (
         "ratelimit/simulation/effect",
         "ratelimit/simulation/lease_durations",
         "ratelimit/simulation/simulated_counts",
     ),
-    "tests/gateway/ratelimit/test_dependency.py": ("ratelimit/cost",),
+    "tests/gateway/ratelimit/test_limited.py": ("ratelimit/cost",),
     "tests/gateway/ratelimit/test_prefetched_quota.py": ("ratelimit/prefetch_numbers",),
     "tests/gateway/ratelimit/test_memory.py": ("ratelimit/limiter",),
     "tests/gateway/ratelimit/test_policy.py": ("ratelimit/policy_checks",),
     "tests/gateway/ratelimit/test_reserved.py": ("ratelimit/reservation",),
-    "tests/gateway/ratelimit/usage/test_usage.py": ("ratelimit/usage/policy_usage",),
+    "tests/gateway/ratelimit/usage/test_count_decisions.py": ("ratelimit/usage/policy_usage",),
     "tests/gateway/tickets/test_redis_store.py": ("ratelimit/redis/commands",),
 }
 

@@ -9,7 +9,7 @@ from itertools import count
 
 from gateway.cli.check import CheckedGateway
 from gateway.errors.tree import DatabaseUnavailable
-from gateway.ratelimit.live.errors import VersionConflict
+from gateway.ratelimit.live.change_errors import VersionConflict
 from gateway.ratelimit.live.live_limits import LiveLimits
 from tests.proofs.forked_gateways import fork_each
 from tests.proofs.limit_author import LimitAuthor

@@ -17,7 +17,7 @@ from gateway.app_loader import Application
 from gateway.auth.dependencies import public
 from gateway.ratelimit import ConcurrencyLimit, RateLimit, Reservation, limited, reserved
 from gateway.ratelimit.policy import Policy
-from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.export_file import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Counters, Ops, Server, Settings

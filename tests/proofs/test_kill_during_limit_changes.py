@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gateway.ratelimit.live.limit_history import read_history
-from gateway.ratelimit.live.limit_table import read_limit, to_canonical
+from gateway.ratelimit.live.stored_limit import read_limit, to_canonical
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ratelimit.live.errors import InvalidDocument, VersionConflict
+from gateway.ratelimit.live.change_errors import InvalidDocument, VersionConflict
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.settings.schema import Settings
 from tests.postgresql_server import PostgresqlServer

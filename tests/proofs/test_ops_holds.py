@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from gateway.cli.gc_tuning import tune_gc
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.recording.recorder import MAX_ROWS
 from gateway.resources import Resources

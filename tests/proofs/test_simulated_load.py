@@ -18,7 +18,7 @@ import pytest
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.recording.import_file import import_recordings
 from gateway.ratelimit.recording.recording import Recording
-from gateway.ratelimit.simulation.simulate import simulate
+from gateway.ratelimit.simulation.simulate_policies import simulate
 from tests.proofs.recorded_gateway import CHATS, NOW, PROPOSED, TOKENS
 from tests.redis_server import RedisServer
 from tests.running_demo import ROOT

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.cli.limits.counts import describe_counts
-from gateway.cli.limits.document import (
+from gateway.cli.limits.effect_text import describe_effect
+from gateway.cli.limits.end_time import describe_end
+from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.limit_document import (
     Document,
     find_values,
     format_value,
@@ -17,9 +20,6 @@ from gateway.cli.limits.document import (
     merge,
     to_proposal,
 )
-from gateway.cli.limits.effect import describe_effect
-from gateway.cli.limits.end_time import describe_end
-from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import NoSimulation, OpsClientError, OpsRefusal, StaleVersion
 from gateway.cli.limits.override_text import describe_override

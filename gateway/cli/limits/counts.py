@@ -7,7 +7,7 @@ what was used, and another window or algorithm begins with nothing used.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.limits.document import Document, find_values, get_values
+from gateway.cli.limits.limit_document import Document, find_values, get_values
 from gateway.ops.models import Limit
 from gateway.settings.errors import escape
 from gateway.settings.rate import parse_rates

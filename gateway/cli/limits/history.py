@@ -2,8 +2,8 @@
 
 import argparse
 
-from gateway.cli.limits.document import describe_document
 from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.limit_document import describe_document
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.terminal import format_rows, print_json, to_json

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.cli.running_demo import request_operator_token
-from gateway.ops.scopes import OPS_SCOPES
+from gateway.ops.ops_scopes import OPS_SCOPES
 from gateway.settings.client_variables import OPS_TOKEN_VARIABLE, OPS_URL_VARIABLE
 from gateway.startup_error import StartupError
 

@@ -4,8 +4,8 @@ import argparse
 from typing import Any, NamedTuple
 
 from gateway.cli.limits.change import ProposedChange, make_change
-from gateway.cli.limits.document import Document, merge
 from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.limit_document import Document, merge
 from gateway.cli.limits.new_values import parse_quota
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient

@@ -4,7 +4,7 @@ import argparse
 
 from gateway.app_loader import load_application
 from gateway.bounded_file import UnreadableFile, read_bounded_file
-from gateway.cli.limits.effect import describe_left_out
+from gateway.cli.limits.effect_text import describe_left_out
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.terminal import format_rows, print_json
 from gateway.cli.standard_streams import print_error
@@ -15,7 +15,7 @@ from gateway.ratelimit.recording.import_file import (
     import_recordings,
 )
 from gateway.ratelimit.settings_rates import put_in_force
-from gateway.ratelimit.simulation.plan import Plan, plan
+from gateway.ratelimit.simulation.plan_deployment import Plan, plan
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
 from gateway.settings.errors import escape
 from gateway.settings.loader import load_settings

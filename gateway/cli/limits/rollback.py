@@ -3,8 +3,8 @@
 import argparse
 
 from gateway.cli.limits.change import ProposedChange, make_change
-from gateway.cli.limits.document import Document
 from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.limit_document import Document
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.terminal import require_terminal

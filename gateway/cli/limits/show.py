@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Iterator
 
 from gateway.cli.limits.change import describe_limit
-from gateway.cli.limits.document import VALUES, format_value
 from gateway.cli.limits.end_time import describe_end
 from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.limit_document import VALUES, format_value
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.override_text import describe_override

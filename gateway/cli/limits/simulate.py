@@ -3,9 +3,9 @@
 import argparse
 
 from gateway.cli.limits.counts import describe_counts
-from gateway.cli.limits.document import merge, to_proposal
-from gateway.cli.limits.effect import describe_effect
+from gateway.cli.limits.effect_text import describe_effect
 from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.limit_document import merge, to_proposal
 from gateway.cli.limits.new_values import create_rate_patch
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient

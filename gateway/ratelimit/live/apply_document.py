@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.ratelimit.key_override import KeyOverride
-from gateway.ratelimit.live.errors import InvalidDocument
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.live_document import LiveDocument, OverrideDocument
 from gateway.ratelimit.live.rfc3339 import to_epoch
 from gateway.ratelimit.policy import Policy, RateLimit

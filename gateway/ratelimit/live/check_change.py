@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.ratelimit.live.apply_document import apply_document, find_partition_error
-from gateway.ratelimit.live.errors import InvalidDocument
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import PolicyInForce

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.ratelimit.live.limit_table import CHANGE, RESET, ROLLBACK
+from gateway.ratelimit.live.stored_limit import CHANGE, RESET, ROLLBACK
 from gateway.storage.journal import Change
 
 _MAX_PARTS = 4

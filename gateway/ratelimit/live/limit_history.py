@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
-from gateway.ratelimit.live.limit_table import CHANGE, RESET, ROLLBACK
+from gateway.ratelimit.live.stored_limit import CHANGE, RESET, ROLLBACK
 from gateway.storage.journal import Author
 from gateway.storage.tables import journal
 from gateway.storage.timestamps import to_seconds

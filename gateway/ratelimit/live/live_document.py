@@ -21,10 +21,10 @@ from pydantic import (
 )
 
 from gateway.ratelimit.key_override import MAX_TIMES, OverrideKind
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.document_errors import describe_errors
-from gateway.ratelimit.live.errors import InvalidDocument
-from gateway.ratelimit.live.limit_table import to_canonical
 from gateway.ratelimit.live.rfc3339 import normalize_time, to_epoch
+from gateway.ratelimit.live.stored_limit import to_canonical
 from gateway.ratelimit.policy_checks import MAX_TIERS
 from gateway.ratelimit.rule import MAX_BURST
 from gateway.settings.errors import ConfigError

@@ -12,22 +12,18 @@ from sqlalchemy import Connection
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.live.change_errors import NoDatabase, UnknownPolicy
 from gateway.ratelimit.live.check_change import (
     check_author,
     check_key,
     check_rollback,
     prepare_change,
 )
-from gateway.ratelimit.live.errors import NoDatabase, UnknownPolicy
 from gateway.ratelimit.live.limit_history import HistoryEntry, read_history
-from gateway.ratelimit.live.limit_table import (
-    change_limit,
-    record_reset,
-    roll_back_limit,
-)
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_policies import LivePolicies, LiveState
 from gateway.ratelimit.live.reset_counts import clear_everywhere
+from gateway.ratelimit.live.write_limit import change_limit, record_reset, roll_back_limit
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.settings.errors import suggest_nearest

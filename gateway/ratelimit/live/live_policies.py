@@ -8,9 +8,9 @@ from logging import WARNING, getLogger
 
 from gateway.auth.clock import Clock
 from gateway.ratelimit.live.apply_document import AppliedDocument, apply_document
-from gateway.ratelimit.live.errors import InvalidDocument
-from gateway.ratelimit.live.limit_table import StoredLimit
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.live_document import LiveDocument
+from gateway.ratelimit.live.stored_limit import StoredLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.telemetry.log import LogField, log_event
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from gateway.auth.clock import Clock
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.live.limit_history import CountReset, read_resets
-from gateway.ratelimit.live.limit_table import read_limits
 from gateway.ratelimit.live.live_policies import LivePolicies, LiveState
 from gateway.ratelimit.live.reset_counts import clear_here
+from gateway.ratelimit.live.stored_limit import read_limits
 from gateway.storage.change_feed import Page
 
 _RESETS_AT_ONCE = 500

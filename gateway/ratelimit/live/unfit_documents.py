@@ -5,8 +5,8 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from gateway.ratelimit.live.limit_table import read_limits
 from gateway.ratelimit.live.live_policies import LivePolicies, LiveState
+from gateway.ratelimit.live.stored_limit import read_limits
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.settings_rates import put_in_force
 from gateway.settings.schema import Settings

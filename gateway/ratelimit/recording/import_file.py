@@ -1,4 +1,4 @@
-"""Reads recordings that `export.py` has written. The file is not trusted: everything is bounded."""
+"""Reads recordings that `export_file.py` has written. The file is not trusted; all is bounded."""
 
 import zlib
 from array import array
@@ -17,7 +17,7 @@ from pydantic import (
 from gateway.auth.jwt.strict_json import parse_object
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.recording.events import RecordedKey
-from gateway.ratelimit.recording.export import GZIP, VERSION
+from gateway.ratelimit.recording.export_file import GZIP, VERSION
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.recording.segment import COLUMNS, COUNTED, GAP, MORE, VALUES, Segment
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.export_file import export_recordings
 from gateway.ratelimit.recording.import_file import InvalidRecording, import_recordings
 from gateway.ratelimit.recording.recording import Recording
 

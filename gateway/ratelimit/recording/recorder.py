@@ -28,7 +28,7 @@ from gateway.ratelimit.recording.segment import (
     Segment,
 )
 from gateway.ratelimit.rule import MICROSECONDS
-from gateway.ratelimit.usage.usage import Usage
+from gateway.ratelimit.usage.count_decisions import Usage
 from gateway.telemetry.log import log_event
 
 MAX_ROWS = 200_000

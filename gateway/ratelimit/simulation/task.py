@@ -8,7 +8,7 @@ from gateway.ratelimit.recording.import_file import InvalidRecording, import_rec
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.simulation.effect import Simulation
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
-from gateway.ratelimit.simulation.simulate import simulate
+from gateway.ratelimit.simulation.simulate_policies import simulate
 
 MAX_KEYS = 20
 """How many partitions the outcome has by policy."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
 from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops, send_requests

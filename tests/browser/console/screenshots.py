@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from tests.browser.console.console_server import CALLERS, HOSTILE_CALLER, serve_console
 from tests.browser.scripts import copy_scripts, find_chromium, run_script
 from tests.gateway.ops.ops_server import make_settings

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.fakes.identity_endpoints import AUDIENCE
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.limits import Limits
 from tests.browser.console.console_server import HOSTILE_CALLER, serve_console
 from tests.browser.scripts import TIMEOUT_SECONDS, run_script, serve_page

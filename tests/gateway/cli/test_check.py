@@ -19,7 +19,7 @@ from gateway.cli import check, serve
 from gateway.cli.main import main
 from gateway.cli.signals import ShutdownSignals
 from gateway.identity.key_file_rotation import rotate_key_file
-from gateway.ratelimit.live.limit_table import change_limit
+from gateway.ratelimit.live.write_limit import change_limit
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import App, Server, Settings
 from gateway.storage.journal import Author

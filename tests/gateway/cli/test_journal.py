@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
-from gateway.ratelimit.live.limit_table import change_limit
+from gateway.ratelimit.live.write_limit import change_limit
 from gateway.settings.schema import Settings
 from gateway.storage.journal import Author, Change, append_change
 from gateway.storage.open_storage import create_database

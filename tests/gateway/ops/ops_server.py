@@ -21,7 +21,7 @@ from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
 from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.open_clients import OpenService, OpenServices
 from gateway.ops.open_ops import open_ops
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.live.open_live_limits import open_live_limits

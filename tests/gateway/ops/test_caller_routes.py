@@ -5,7 +5,7 @@ from urllib.parse import quote
 import httpx
 
 from gateway.fakes.identity_endpoints import ISSUER
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.settings.schema import Issuer
 from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops
 

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.ops.open_alone import open_shared_state
 from gateway.ops.open_ops import open_ops, open_ops_alone
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ops.process_channel import ChannelKeys
-from gateway.ops.scopes import READ, WRITE
 from gateway.ratelimit.recording.import_file import import_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.resources import Resources

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.limits import Limits
-from gateway.ratelimit.live.limit_table import change_limit
+from gateway.ratelimit.live.write_limit import change_limit
 from gateway.ratelimit.policy import RateLimit
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage

@@ -15,7 +15,7 @@ from gateway.fastapi_internals import iter_route_contexts
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import Limit
 from gateway.ops.ops_app import MAX_BODY_BYTES, create_ops_app
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.resources import Resources
 from gateway.revocation.revoke import revoke
 from gateway.route_audit import UnguardedRoute, refuse_unguarded

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from gateway.ops import simulations
+from gateway.ops.ops_scopes import READ
 from gateway.ops.request_room import MAX_CHANGES, MAX_READS
-from gateway.ops.scopes import READ
 from tests.gateway.ops.ops_server import OpsServer
 
 HEAD = """{method} {path} HTTP/1.1\r

@@ -14,7 +14,7 @@ from gateway.cli.limits.ops_address import OpsAddress
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.main import main
 from gateway.ops.models import Limit
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from gateway.settings.schema import Settings
 from tests.databases import create_file
 from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.ops.models import Limit
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from tests.gateway.cli.limits.conftest import Ops
 
 SET = ("set", "dashboards", "60/minute", "--reason", "database is slow")

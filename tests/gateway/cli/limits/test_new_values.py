@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.limits.document import describe_document, find_values, format_value
+from gateway.cli.limits.limit_document import describe_document, find_values, format_value
 from gateway.cli.limits.new_values import InvalidRate, create_rate_patch
 from gateway.ops.models import Kind, Limit, Values
 

@@ -14,7 +14,7 @@ from gateway.cli.limits.ops_address import OpsAddress
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import OpsUnreachable
 from gateway.cli.main import main
-from gateway.ops.scopes import READ, WRITE
+from gateway.ops.ops_scopes import READ, WRITE
 from tests.gateway.cli.limits.conftest import Ops
 
 CHANGE = ("set", "dashboards", "60/minute", "--reason", "a", "--yes")

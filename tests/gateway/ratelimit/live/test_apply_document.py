@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.ratelimit.live.apply_document import apply_document
-from gateway.ratelimit.live.errors import InvalidDocument
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, PolicyInForce

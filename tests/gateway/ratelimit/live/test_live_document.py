@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ratelimit.live.errors import InvalidDocument
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.live_document import MAX_OVERRIDES, LiveDocument
 
 USER = "user:#9f2c5d"

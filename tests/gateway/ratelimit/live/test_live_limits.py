@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from gateway.errors.tree import DatabaseUnavailable
-from gateway.ratelimit.live.errors import (
+from gateway.ratelimit.live.change_errors import (
     InvalidDocument,
     NoDatabase,
     UnknownPolicy,
     UnknownVersion,
     VersionConflict,
 )
-from gateway.ratelimit.live.limit_table import read_limit
 from gateway.ratelimit.live.live_document import LiveDocument
+from gateway.ratelimit.live.stored_limit import read_limit
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block
 from gateway.settings.schema import Settings

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from gateway.ratelimit.live.errors import UnknownVersion, VersionConflict
-from gateway.ratelimit.live.limit_table import change_limit
+from gateway.ratelimit.live.change_errors import UnknownVersion, VersionConflict
+from gateway.ratelimit.live.write_limit import change_limit
 from gateway.ratelimit.policy import RateLimit
 from gateway.storage.database import Database
 from gateway.storage.tables import live_limits

@@ -7,7 +7,7 @@ from unittest.mock import Mock, call
 import pytest
 
 from gateway.ratelimit.live import live_replica
-from gateway.ratelimit.live.errors import InvalidDocument
+from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database

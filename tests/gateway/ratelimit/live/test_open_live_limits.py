@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.live.errors import NoDatabase
+from gateway.ratelimit.live.change_errors import NoDatabase
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits
 from gateway.ratelimit.partition import parse_key

@@ -18,7 +18,7 @@ from gateway.ratelimit.recording.events import (
     RecordedSettlement,
 )
 from gateway.ratelimit.recording.recorder import Recorder
-from gateway.ratelimit.simulation.simulate import UNKNOWN_COUNTS, simulate
+from gateway.ratelimit.simulation.simulate_policies import UNKNOWN_COUNTS, simulate
 from gateway.resources import Resources
 from gateway.settings.schema import Counters, Ops, Settings
 from tests.redis_server import RedisServer

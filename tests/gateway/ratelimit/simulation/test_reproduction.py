@@ -10,7 +10,7 @@ from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.recording.segment import ADMITTED
 from gateway.ratelimit.simulation.reproduction import CannotReproduce
-from gateway.ratelimit.simulation.simulate import UNKNOWN_COUNTS, simulate
+from gateway.ratelimit.simulation.simulate_policies import UNKNOWN_COUNTS, simulate
 from tests.gateway.ratelimit.recording.traffic import (
     VERSIONS,
     Change,

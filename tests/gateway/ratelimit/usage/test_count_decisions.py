@@ -6,8 +6,8 @@ from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, Rules
+from gateway.ratelimit.usage.count_decisions import KeyUsage, Usage, UsageReport, merge_reports
 from gateway.ratelimit.usage.policy_usage import SECONDS
-from gateway.ratelimit.usage.usage import KeyUsage, Usage, UsageReport, merge_reports
 
 PAGES, SEARCH = RateLimit("pages", "5/minute"), RateLimit("search", "5/minute", shadow=True)
 EPOCH = 1_800_000_000

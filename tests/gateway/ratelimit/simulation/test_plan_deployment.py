@@ -6,9 +6,9 @@ import pytest
 
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
-from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.export_file import export_recordings
 from gateway.ratelimit.recording.import_file import import_recordings
-from gateway.ratelimit.simulation.plan import plan
+from gateway.ratelimit.simulation.plan_deployment import plan
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
 from tests.gateway.ratelimit.recording.traffic import VERSIONS, Request, record_in_memory
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.simulation.effect import Simulation
-from gateway.ratelimit.simulation.simulate import simulate
+from gateway.ratelimit.simulation.simulate_policies import simulate
 
 
 @dataclass(frozen=True, slots=True)

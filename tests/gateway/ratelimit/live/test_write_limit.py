@@ -10,17 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text, update
 
-from gateway.ratelimit.live.errors import UnknownVersion, VersionConflict
+from gateway.ratelimit.live.change_errors import UnknownVersion, VersionConflict
 from gateway.ratelimit.live.limit_history import HistoryEntry, read_history
-from gateway.ratelimit.live.limit_table import (
-    StoredLimit,
-    change_limit,
-    read_limit,
-    read_limits,
-    read_version,
-    record_reset,
-    roll_back_limit,
-)
+from gateway.ratelimit.live.stored_limit import StoredLimit, read_limit, read_limits, read_version
+from gateway.ratelimit.live.write_limit import change_limit, record_reset, roll_back_limit
 from gateway.storage.database import Database
 from gateway.storage.journal import Author
 from gateway.storage.tables import live_limits

@@ -4,7 +4,7 @@ import re
 from hashlib import sha256
 from importlib.resources import files
 
-from gateway.ops.console.assets import UPLOT_VERSION, load_console
+from gateway.ops.console.static_files import UPLOT_VERSION, load_console
 
 # Of the files in the archive of `uplot` with this version: `npm pack uplot`.
 VERSION = "1.6.32"

@@ -1,44 +1,25 @@
-"""Reads and writes live documents, each change with its entry in the journal.
+"""Writes live documents: a change, a rollback or a reset, each with its entry in the journal.
 
 These functions know documents as texts only: a rollback writes the bytes that were there.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from gateway.ratelimit.live.errors import UnknownVersion, VersionConflict
+from gateway.ratelimit.live.change_errors import VersionConflict
+from gateway.ratelimit.live.stored_limit import (
+    CHANGE,
+    RESET,
+    ROLLBACK,
+    StoredLimit,
+    read_limit,
+    read_version,
+)
 from gateway.storage.journal import Author, Change, append_change
 from gateway.storage.locks import lock_journal
-from gateway.storage.tables import journal, live_limits
-from gateway.storage.timestamps import to_seconds
-
-CHANGE, ROLLBACK, RESET = "limit.change", "limit.rollback", "limit.reset"
-
-_NO_AUTHOR = Author("")
-
-_STORED = select(live_limits, journal.c.at, journal.c.actor, journal.c.reason).outerjoin(
-    journal, live_limits.c.seq == journal.c.seq
-)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLimit:
-    """The live document of a policy as it is stored; None if it has none now.
-
-    `seq` is that of the last change in the journal, and `changed_at` its time, in seconds since the
-    epoch. A policy that was never changed is at version 0.
-    """
-
-    policy: str
-    seq: int = 0
-    version: int = 0
-    document: str | None = None
-    changed_at: float = 0.0
-    author: Author = _NO_AUTHOR
+from gateway.storage.tables import live_limits
 
 
 def change_limit(
@@ -76,45 +57,6 @@ def record_reset(connection: Connection, policy: str, partition: str, author: Au
     return append_change(connection, Change(author.actor, RESET, policy, author.reason, details))
 
 
-def read_limit(connection: Connection, policy: str) -> StoredLimit:
-    """Return the live document of one policy."""
-    row = connection.execute(_STORED.where(live_limits.c.policy == policy)).one_or_none()
-    return StoredLimit(policy) if row is None else _to_stored(row)
-
-
-def read_limits(connection: Connection, after: int = 0) -> list[StoredLimit]:
-    """Return the live documents that have changed after the entry `after` of the journal."""
-    rows = connection.execute(_STORED.where(live_limits.c.seq > after).order_by(live_limits.c.seq))
-    return [_to_stored(row) for row in rows]
-
-
-def read_version(connection: Connection, policy: str, version: int) -> str | None:
-    """Return the document that a policy had at a version, from the journal; None if it had none.
-
-    Raises:
-        UnknownVersion: the policy never had this version.
-    """
-    if version == 0:
-        return None
-    columns, options = journal.c, {"yield_per": 50}
-    entries = (
-        select(columns.details)
-        .where(columns.subject == policy, columns.action.in_([CHANGE, ROLLBACK]))
-        .order_by(columns.seq.desc())
-    )
-    with connection.execute(entries, execution_options=options) as rows:
-        for (text,) in rows:
-            details = json.loads(text)
-            if details["version"] == version:
-                return None if details["to"] is None else to_canonical(details["to"])
-    raise UnknownVersion(version)
-
-
-def to_canonical(document: Mapping[str, Any]) -> str:
-    """Return JSON in one form, that of the journal: members in order, without space, in ASCII."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))
-
-
 def _lock_limit(connection: Connection, policy: str, if_version: int) -> StoredLimit:
     """Return the live document, which no other transaction can change until the end of this one.
 
@@ -149,9 +91,3 @@ def _load(document: str | None) -> Any:  # noqa: ANN401 - JSON
         return None if document is None else json.loads(document)
     except ValueError:  # the row was edited by hand
         return document
-
-
-def _to_stored(row: Row[Any]) -> StoredLimit:
-    changed_at = 0.0 if row.at is None else to_seconds(row.at)
-    author = Author(row.actor or "", row.reason or "")
-    return StoredLimit(row.policy, row.seq, row.version, row.document, changed_at, author)

@@ -15,7 +15,7 @@ from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.ratelimit.simulation.effect import KeyEffect
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
-from gateway.ratelimit.simulation.simulate import simulate
+from gateway.ratelimit.simulation.simulate_policies import simulate
 from tests.gateway.ratelimit.charges import START
 from tests.gateway.ratelimit.recording.traffic import (
     OVERRIDES,

@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.auth.dependencies import public
 from gateway.entity_tag import is_not_modified
-from gateway.ops.console.assets import load_console
+from gateway.ops.console.static_files import load_console
 
 # Only files of the ops port; no form is sent, no frame shows the page, and no script can turn a
 # string into HTML or code, so a hostile key or reason stays text.

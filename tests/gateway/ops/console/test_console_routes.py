@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from gateway.ops.console.assets import load_console
+from gateway.ops.console.static_files import load_console
 from tests.gateway.ops.ops_server import make_settings, run_ops
 
 

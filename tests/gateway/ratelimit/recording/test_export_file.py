@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from gateway.ratelimit.recording import import_file
-from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.export_file import export_recordings
 from gateway.ratelimit.recording.import_file import InvalidRecording, import_recordings
 from gateway.ratelimit.recording.recording import Recording
 from tests.gateway.ratelimit.recording.traffic import (
