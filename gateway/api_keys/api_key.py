@@ -1,13 +1,21 @@
 """`ApiKey`, and the text of a key, which is known to its holder alone."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 PREFIX = "lk_"
 
 ISSUER = "urn:lockgate:keys"
 """The issuer of the principal of a key: a key and a token of one name are two callers."""
+
+MAX_CLAIMS = 16
+
+RESERVED_CLAIMS = frozenset(
+    ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "client_id", "act", "cnf")
+)
+"""The claims that a key cannot be given, because its own fields stand for them."""
 
 _RANDOM_BYTES = 32
 _ID_BYTES = 6
@@ -18,7 +26,8 @@ class ApiKey:
     """A key as it is stored. Times are in seconds since the epoch.
 
     `name` is the service that holds the key; several keys may have one name, as during a change of
-    keys. `digest` is the SHA-256 of the text. `last_used_at` is known to the minute.
+    keys. `digest` is the SHA-256 of the text. `last_used_at` is known to the minute. `claims` stand
+    for those of a token: limits count by them, and choose tiers by them.
     """
 
     id: str
@@ -29,6 +38,7 @@ class ApiKey:
     expires_at: float
     last_used_at: float | None = None
     is_revoked: bool = False
+    claims: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def generate_text() -> str:

@@ -36,7 +36,13 @@ class UnknownKey(LookupError):
 
 def add_key(connection: Connection, key: ApiKey, author: Author) -> None:
     """Store a new key. `created_at` is a time since which this transaction has the journal lock."""
-    details = {"name": key.name, "scopes": list(key.scopes), "expires_at": key.expires_at}
+    details: dict[str, Any] = {
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "expires_at": key.expires_at,
+    }
+    if key.claims:
+        details["claims"] = dict(key.claims)
     change = Change(author.actor, "key.add", key.id, author.reason, details)
     connection.execute(
         insert(api_keys).values(
@@ -47,6 +53,7 @@ def add_key(connection: Connection, key: ApiKey, author: Author) -> None:
             scopes=json.dumps(key.scopes),
             created_at=to_microseconds(key.created_at),
             expires_at=to_microseconds(key.expires_at),
+            claims=json.dumps(dict(key.claims)),
         )
     )
 
@@ -171,4 +178,5 @@ def _to_key(row: Row[Any]) -> ApiKey:
         expires_at=to_seconds(row.expires_at),
         last_used_at=None if row.last_used_at is None else to_seconds(row.last_used_at),
         is_revoked=row.revoked_at is not None,
+        claims=json.loads(row.claims),
     )

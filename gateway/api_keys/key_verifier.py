@@ -104,6 +104,7 @@ class KeyVerifier:
             expires_at=key.expires_at,
             token_id=key.id,
             issued_at=key.created_at,
+            claims=key.claims,
         )
 
     def take_used_at(self) -> Mapping[str, float]:

@@ -2,7 +2,9 @@
 
 import argparse
 
-from gateway.auth.principal import SCOPE
+from gateway.api_keys.api_key import RESERVED_CLAIMS
+from gateway.auth.jwt.ids import MAX_NAME_LENGTH, read_id
+from gateway.auth.principal import CLAIM_NAME, SCOPE
 from gateway.settings.setting_types import CLIENT_ID
 
 
@@ -19,6 +21,21 @@ def parse_scope(text: str) -> str:
     if not SCOPE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} must be one scope, such as orders:read")
     return text
+
+
+def parse_claim(text: str) -> tuple[str, str]:
+    """Parse a claim, such as plan=pro, to its name and value."""
+    name, _, value = text.partition("=")
+    if not CLAIM_NAME.fullmatch(name) or read_id(value) is None:
+        message = (
+            f"{text[:80]!r} must be NAME=VALUE, such as plan=pro: a name in ASCII of at most 200"
+            f" characters, and a printable value of at most {MAX_NAME_LENGTH}"
+        )
+        raise argparse.ArgumentTypeError(message)
+    if name in RESERVED_CLAIMS:
+        message = f"{name!r} cannot be set: the key itself stands for it"
+        raise argparse.ArgumentTypeError(message)
+    return name, value
 
 
 def parse_number(text: str, *, unit: str, least: int, most: int) -> int:

@@ -7,9 +7,9 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_text
+from gateway.api_keys.api_key import MAX_CLAIMS, ApiKey, generate_id, generate_text, hash_text
 from gateway.api_keys.key_table import UnknownKey, add_key, list_keys, revoke_key
-from gateway.cli.arguments import parse_name, parse_number, parse_scope
+from gateway.cli.arguments import parse_claim, parse_name, parse_number, parse_scope
 from gateway.cli.author import add_author_options, get_author
 from gateway.cli.database import open_database
 from gateway.cli.standard_streams import print_error
@@ -19,7 +19,7 @@ from gateway.cli.time_format import format_time
 from gateway.settings.loader import load_settings
 from gateway.storage.locks import lock_journal
 
-_HEAD = ("ID", "NAME", "SCOPES", "EXPIRES", "LAST USED", "STATE")
+_HEAD = ("ID", "NAME", "SCOPES", "CLAIMS", "EXPIRES", "LAST USED", "STATE")
 _DAY = 86_400
 
 
@@ -57,7 +57,11 @@ def add_to(subcommands: Subcommands) -> None:
 
 
 def run_add(options: argparse.Namespace) -> int:
-    """Store a new key, and print it."""
+    """Store a new key, and print it. Returns 2 if a claim is given twice, or there are too many."""
+    names = [name for name, _ in options.claim]
+    if len(names) > MAX_CLAIMS or len(set(names)) < len(names):
+        print_error(f"--claim: got {', '.join(names)}; each claim once, at most {MAX_CLAIMS}")
+        return 2
     text = generate_text()
     with open_database(load_settings(options.config), creates_file=True) as database:
         key = database.write_now(partial(_add_key, options=options, text=text))
@@ -79,6 +83,7 @@ def _add_key(connection: Connection, options: argparse.Namespace, text: str) -> 
         scopes=tuple(dict.fromkeys(options.scope)),
         created_at=now,
         expires_at=now + options.days * _DAY,
+        claims=dict(options.claim),
     )
     add_key(connection, key, get_author(options))
     return key
@@ -130,6 +135,14 @@ def _add_key_options(add: argparse.ArgumentParser) -> None:
         metavar="N",
         help="after so many days the key expires (default: 90)",
     )
+    add.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        type=parse_claim,
+        metavar="NAME=VALUE",
+        help="a claim for limits, which may choose a tier by it: plan=pro; repeat for several",
+    )
     add_author_options(add)
 
 
@@ -142,7 +155,9 @@ def _find_state(key: ApiKey, now: float) -> str:
 def _to_row(key: ApiKey, now: float) -> tuple[str, ...]:
     last_used = "-" if key.last_used_at is None else format_time(key.last_used_at)
     scopes = " ".join(key.scopes)
-    return (key.id, key.name, scopes, format_time(key.expires_at), last_used, _find_state(key, now))
+    claims = " ".join(f"{name}={value}" for name, value in key.claims.items()) or "-"
+    expires, state = format_time(key.expires_at), _find_state(key, now)
+    return (key.id, key.name, scopes, claims, expires, last_used, state)
 
 
 def _to_json(key: ApiKey, now: float) -> dict[str, object]:
@@ -150,6 +165,7 @@ def _to_json(key: ApiKey, now: float) -> dict[str, object]:
         "id": key.id,
         "name": key.name,
         "scopes": list(key.scopes),
+        "claims": dict(key.claims),
         "created_at": format_time(key.created_at),
         "expires_at": format_time(key.expires_at),
         "last_used_at": None if key.last_used_at is None else format_time(key.last_used_at),

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from gateway.api_keys.api_key import ISSUER as KEY_ISSUER
 from gateway.ops.ops_errors import InvalidChange, InvalidField
 from gateway.ratelimit.partition import ParsedKey, describe, parse_key
 from gateway.ratelimit.policy import Policy
 
 _OF_CLIENTS = frozenset({"service", "client"})
+_OF_API_KEYS = frozenset({"service", "subject", "claim"})
 
 
 class FoundKey(NamedTuple):
@@ -22,7 +24,7 @@ class CallerKeys:
     """Finds keys. A value of a token is counted by its hash, together with the issuer of the token.
 
     `providers` are the issuers of the settings. `gateway` is `identity.issuer`: it issues tokens to
-    clients alone.
+    clients alone. The holder of an API key has an issuer of its own, which an operator names.
     """
 
     def __init__(self, providers: Sequence[str], gateway: str | None) -> None:
@@ -54,16 +56,17 @@ class CallerKeys:
 
     def is_caller_of(self, policy: Policy, partition: str, caller: str) -> bool:
         """Return whether a caller as people write it has this key, with any issuer."""
-        for issuer in ("", *self._of_clients):
+        for issuer in ("", *self._of_clients, KEY_ISSUER):
             with suppress(ValueError):
                 if parse_key(policy, caller).make_partition(issuer) == partition:
                     return True
         return False
 
     def _choose_issuer(self, key: ParsedKey, issuer: str | None, field: str) -> str:
-        known = self._of_clients if key.kind in _OF_CLIENTS else self._providers
-        if issuer is None and len(known) == 1:
-            return known[0]
+        of_tokens = self._of_clients if key.kind in _OF_CLIENTS else self._providers
+        if issuer is None and len(of_tokens) == 1:
+            return of_tokens[0]
+        known = [*of_tokens, KEY_ISSUER] if key.kind in _OF_API_KEYS else of_tokens
         if issuer in known:
             return str(issuer)
         problem = "must be set" if issuer is None else "is not an issuer of the settings"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import get_args
 
+from gateway.auth.principal import CLAIM_NAME
 from gateway.ratelimit.prefetch_numbers import MIN_PREFETCH_WINDOW, compute_least_burst
 from gateway.ratelimit.rule import MICROSECONDS, WithoutRedis, compute_largest_burst
 from gateway.settings.errors import find_nearest
@@ -18,7 +19,6 @@ PARTITIONS = ("user", "service", "tenant", "client", "address")
 CLAIM = "claim:"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_CLAIM_NAME = re.compile(r"[!-~]{1,200}")
 _PER_CHOICES = (*PARTITIONS, "claim:NAME")
 
 Rates = tuple[Rate, ...]
@@ -43,7 +43,7 @@ def check_type(policy: str, field: str, value: object, kind: type, expected: str
 def check_per(policy: str, per: object) -> None:
     """Check whom a policy counts."""
     if isinstance(per, str) and per.startswith(CLAIM):
-        if not _CLAIM_NAME.fullmatch(per.removeprefix(CLAIM)):
+        if not CLAIM_NAME.fullmatch(per.removeprefix(CLAIM)):
             raise ValueError(
                 f"policy {policy}: per is {per!r:.60}; it must be {CLAIM}NAME, with the name of a "
                 "top-level claim in printable ASCII"
@@ -185,7 +185,7 @@ def check_tiers(policy: str, per: str, tiers: object, tier_claim: object) -> Non
             f"policy {policy}: tiers needs a caller, and per is 'address'; count per user or "
             "another property of the caller"
         )
-    is_name = isinstance(tier_claim, str) and _CLAIM_NAME.fullmatch(tier_claim)
+    is_name = isinstance(tier_claim, str) and CLAIM_NAME.fullmatch(tier_claim)
     if not is_name or str(tier_claim).startswith(CLAIM):
         raise ValueError(
             f"policy {policy}: tier_claim is {tier_claim!r:.60}; it must be the name of a claim, "

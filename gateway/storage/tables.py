@@ -3,7 +3,7 @@
 Times are microseconds since the epoch, as integers, which both databases compare alike.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 metadata = MetaData()
 
@@ -50,8 +50,12 @@ api_keys = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger, nullable=True),
     Column("revoked_at", BigInteger, nullable=True),
+    Column("claims", Text, nullable=False, server_default=text("'{}'")),
 )
-"""The API keys; `seq` is that of the last change, `digest` the SHA-256 of the key."""
+"""The API keys; `seq` is that of the last change, `digest` the SHA-256 of the key.
+
+`scopes` is a JSON array, `claims` a JSON object of texts.
+"""
 
 signing_keys = Table(
     "signing_keys",

@@ -84,6 +84,9 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/storage/migrations/versions/0011_live_limits.py": (
         "tests/gateway/storage/test_upgrade.py"
     ),
+    "gateway/storage/migrations/versions/0012_api_key_claims.py": (
+        "tests/gateway/storage/test_upgrade.py"
+    ),
     "gateway/replay/open_cache.py": "tests/gateway/replay/test_redis_cache.py",
     "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",
     "gateway/api_keys/api_key.py": "tests/gateway/cli/test_keys.py",
@@ -224,6 +227,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/ratelimit/algorithms/test_settlement.py": "all algorithms that are settled",
+    "tests/gateway/api_keys/test_key_tiers.py": "limits by the claims of API keys",
     "tests/gateway/ratelimit/redis/test_leases.py": "leases in Redis and in process alike",
     "tests/gateway/ratelimit/redis/test_settle.py": "settlements in Redis and in process alike",
     "tests/gateway/ratelimit/test_leases_without_redis.py": "leases while Redis fails",

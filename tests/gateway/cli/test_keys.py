@@ -45,12 +45,52 @@ def test_a_key_is_shown_once(folder: Path, capsys: pytest.CaptureFixture[str]) -
     key, key_id = match.groups()
     assert main(["keys", "list"]) == 0
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["ID", "NAME", "SCOPES", "EXPIRES", "LAST", "USED", "STATE"]
-    assert row.split()[:4] == [key_id, "export", "a", "b"]
+    assert head.split() == ["ID", "NAME", "SCOPES", "CLAIMS", "EXPIRES", "LAST", "USED", "STATE"]
+    assert row.split()[:5] == [key_id, "export", "a", "b", "-"]
     assert row.split()[-1] == "active"
     assert main(["journal", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["action"] == "key.add"
     assert key.encode() not in (folder / "lockgate.db").read_bytes()
+
+
+def test_a_key_has_the_claims_that_it_is_added_with(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claims = ["--claim", "plan=pro", "--claim", "https://acme.example/region=a=b"]
+    assert main(["keys", "add", "export", "--scope", "a", *claims, "--json"]) == 0
+    expected = {"plan": "pro", "https://acme.example/region": "a=b"}
+    assert json.loads(capsys.readouterr().out)["claims"] == expected
+    assert main(["keys", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["claims"] == expected
+    assert main(["keys", "list"]) == 0
+    assert "plan=pro https://acme.example/region=a=b" in capsys.readouterr().out
+    assert main(["journal", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["details"]["claims"] == expected
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [
+        (["plan"], "must be NAME=VALUE"),
+        (["=pro"], "must be NAME=VALUE"),
+        (["plan="], "must be NAME=VALUE"),
+        (["pl an=pro"], "must be NAME=VALUE"),
+        (["plan=a\nb"], "must be NAME=VALUE"),
+        (["plan=" + "x" * 256], "must be NAME=VALUE"),
+        (["sub=admin"], "'sub' cannot be set"),
+        (["plan=a", "plan=b"], "each claim once"),
+        ([f"claim{number}=x" for number in range(17)], "at most 16"),
+    ],
+)
+def test_a_claim_that_cannot_be_used_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], claims: list[str], message: str
+) -> None:
+    options = [option for claim in claims for option in ("--claim", claim)]
+    with pytest.raises(SystemExit) if len(claims) == 1 else nullcontext():
+        assert main(["keys", "add", "export", "--scope", "a", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert main(["keys", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_a_key_is_revoked_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

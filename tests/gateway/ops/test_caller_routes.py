@@ -4,10 +4,13 @@ from urllib.parse import quote
 
 import httpx
 
+from gateway.api_keys.api_key import ISSUER as KEY_ISSUER
 from gateway.fakes.identity_endpoints import ISSUER
 from gateway.ops.ops_scopes import READ, WRITE
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.partition import parse_key
 from gateway.settings.schema import Issuer
-from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops
+from tests.gateway.ops.ops_server import POLICIES, OpsServer, make_settings, run_ops
 
 USER_42 = "user:#f5df4045d4d48f0d2649ac786d7deff5"
 
@@ -147,6 +150,32 @@ async def test_the_issuer_must_be_named_if_there_are_several() -> None:
                 ]
                 assert keys[0] == USER_42
                 assert keys[1] != USER_42
+
+
+async def test_the_holder_of_an_api_key_is_found_by_the_issuer_of_the_keys(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    limits: Limits = ops.gateway[Limits]
+    policy = POLICIES["partners"]
+    holder = parse_key(policy, "service:export").make_partition(KEY_ISSUER)
+    assert (await limits.enforce([Demand(policy, holder)])).admitted
+    path = "/limits/partners/callers/service:export"
+    found = (await operator.get(path, params={"issuer": KEY_ISSUER})).json()
+    assert found["key"] == holder
+    assert (await operator.get(path)).json()["key"] != holder
+    version = (await operator.get("/limits/partners")).headers["etag"]
+    block = {"kind": "block", "issuer": KEY_ISSUER}
+    body = {"overrides": {"service:export": block}, "reason": "abuse"}
+    changed = await operator.patch("/limits/partners", json=body, headers={"If-Match": version})
+    assert changed.status_code == 200, changed.text
+    assert not (await limits.enforce([Demand(policy, holder)])).admitted
+
+
+async def test_an_api_key_has_no_user(operator: httpx.AsyncClient) -> None:
+    path = "/limits/dashboards/callers/user:export"
+    refused = await operator.get(path, params={"issuer": KEY_ISSUER})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "issuer"
 
 
 async def test_a_user_id_of_32_hexadecimal_digits_is_blocked_by_its_name(
