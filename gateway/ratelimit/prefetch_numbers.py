@@ -1,5 +1,6 @@
 """The numbers of rules with a prefetch: how long it may be spent, how Redis counts meanwhile."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
@@ -63,6 +64,17 @@ def get_shared_numbers(rule: Rule) -> Numbers:
     if not rule.burst:
         return Numbers(rule.quota, rule.window + get_spending_time(rule), 0)
     return Numbers(rule.quota, rule.window, rule.burst - _compute_refill(rule.quota, rule.window))
+
+
+@cache_per_rule
+def get_shared_rule(rule: Rule) -> Rule:
+    """Return the rule with its numbers in Redis. Its counts have the keys of the given rule."""
+    if not get_prefetch(rule):
+        return rule
+    numbers = get_shared_numbers(rule)
+    shared = replace(rule, prefetch=0, **numbers._asdict())
+    object.__setattr__(shared, "key_suffix", rule.key_suffix)
+    return shared
 
 
 def compute_longest_window(window: int) -> int:

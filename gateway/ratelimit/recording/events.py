@@ -53,9 +53,10 @@ class RecordedRequest:
     """A request, and the decisions of all its policies, which were taken at once.
 
     `is_counted` is False if it was decided without a look at the counts: its key is blocked, or
-    the process remembers that Redis has just refused it. `states` has the counts before the
+    Redis has refused it just before or granted it in advance. `states` has the counts before the
     decision of the keys that were seen for the first time, `leases` has the number of the lease
-    that it takes of a key.
+    that it takes of a key. `granted` further requests of the same keys and costs were charged with
+    this one; they come later, and are not counted.
     """
 
     now: int
@@ -64,6 +65,7 @@ class RecordedRequest:
     decisions: list[RecordedDecision] = field(default_factory=list)
     states: Mapping[str, State] = field(default_factory=dict)
     leases: Mapping[str, int] = field(default_factory=dict)
+    granted: int = 0
 
 
 @dataclass(slots=True)

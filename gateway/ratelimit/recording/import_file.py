@@ -19,7 +19,15 @@ from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.recording.events import RecordedKey
 from gateway.ratelimit.recording.export_file import GZIP, VERSION
 from gateway.ratelimit.recording.recording import Recording
-from gateway.ratelimit.recording.segment import COLUMNS, COUNTED, GAP, MORE, VALUES, Segment
+from gateway.ratelimit.recording.segment import (
+    COLUMNS,
+    COUNTED,
+    GAP,
+    GRANTED,
+    MORE,
+    VALUES,
+    Segment,
+)
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -264,7 +272,8 @@ def _check_row(segment: Segment, flags: int, key: int) -> int:
     _require(key < len(segment.key_table), f"there is no key with the number {key}")
     rules = segment.key_table[key].rules or ()
     if flags < GAP:
-        return len(rules) if flags & COUNTED else 0
+        counted = len(rules) if flags & COUNTED else 0
+        return counted + bool(flags & GRANTED)
     _require(flags in VALUES and len(rules) == 1, f"a row has the kind {flags}")
     return VALUES[flags]
 

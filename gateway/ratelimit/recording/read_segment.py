@@ -16,6 +16,7 @@ from gateway.ratelimit.recording.segment import (
     COUNTED,
     DECISION,
     GAP,
+    GRANTED,
     MORE,
     RELEASED,
     SETTLEMENT,
@@ -49,6 +50,8 @@ def read_segment(segment: Segment) -> Iterator[RecordedEvent]:
                     request.states = {**request.states, state[1]: tuple(state[2])}
                     state = next(states, None)
             request.decisions.append(_read_decision(segment, row, values))
+            if row[0] & GRANTED:
+                request.granted = next(values)
             if not row[0] & MORE:
                 yield request
                 request = None

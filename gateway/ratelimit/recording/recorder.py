@@ -162,6 +162,8 @@ class Recorder:
             self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
         else:
             self._add_rows(demands, rule_sets, flags, now, verdict.standings)
+        if verdict.granted:
+            self._segment.add_grant(verdict.granted)
 
     @_stop_on_failure
     def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:

@@ -13,9 +13,10 @@ DECISION, GAP, SETTLEMENT, TAKEN, RENEWED, RELEASED = range(0, 96, 16)
 ADMITTED = 1
 COUNTED = 2
 MORE = 4  # the next row is about the same request
+GRANTED = 8  # Redis has granted further requests in advance
 
 VALUES = {GAP: 1, SETTLEMENT: 2, TAKEN: 0, RENEWED: 1, RELEASED: 1}
-"""How many values a row has; a decision that was counted has one per rule."""
+"""How many values a row has; see `Segment` about decisions."""
 
 COLUMNS = ("flags", "times", "keys", "costs", "values")
 
@@ -24,7 +25,8 @@ class Segment:
     """Rows of several kinds, each of one key.
 
     - A decision: the values are what remained of each rule, or -1 - remaining if the cost did not
-      fit. A request with several policies has several rows.
+      fit, and then the number of requests granted in advance, if there are any. A request with
+      several policies has several rows; the last one has that number.
     - A gap: the cost is its end, the key is the number of its prefix, the value is the number of
       requests.
     - A settlement: the cost is the difference, the values are when the request was decided and
@@ -38,7 +40,7 @@ class Segment:
     # - The rows of a request follow each other, all but the last with MORE, after the leases that
     #   it takes. No request is split.
     # - `states` has (row of the request, key, state), in the order of rows.
-    # - Only the last row is ever changed: a gap that grows.
+    # - Only the last row is ever changed: a gap that grows, a request that gets its grant.
 
     __slots__ = ("costs", "flags", "key_table", "keys", "prefixes", "states", "times", "values")
 
@@ -64,7 +66,7 @@ class Segment:
     def count_requests(self) -> int:
         """Return the number of requests: decisions after which no row is about the same one."""
         flags = self.flags.tobytes()
-        return sum(flags.count(last) for last in range(MORE))
+        return sum(flags.count(last) for last in range(GAP) if not last & MORE)
 
     def copy(self) -> "Segment":
         """Copy the rows so far."""
@@ -92,6 +94,11 @@ class Segment:
         self.costs[-1] = end
         self.values[-1] += requests
         return True
+
+    def add_grant(self, granted: int) -> None:
+        """Add to the request of the last row how many more were granted in advance."""
+        self.flags[-1] |= GRANTED
+        self.values.append(granted)
 
     def add_settlement(
         self, now: int, key: int, difference: int, decided_at: int, charged_at: int

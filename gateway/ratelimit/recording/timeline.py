@@ -4,9 +4,11 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gateway.ratelimit.prefetch_numbers import get_shared_rule
 from gateway.ratelimit.recording.events import RecordedEvent, RecordedGap, RecordedRequest
 from gateway.ratelimit.recording.recorder import IN_FLIGHT
 from gateway.ratelimit.recording.recording import Recording
+from gateway.ratelimit.rule import Rule
 
 LATENESS = 3 * IN_FLIGHT
 """How much earlier than a preceding event an event of one process can be: gaps begin in the past,
@@ -30,6 +32,10 @@ class Timeline:
     def has_settlements(self) -> bool:
         """Whether any charge was corrected later."""
         return any(it.has_settlements for one in self.recordings for it in one.segments)
+
+    def get_counted_rule(self, rule: Rule) -> Rule:
+        """Return the rule with the numbers by which these counts are kept."""
+        return get_shared_rule(rule) if self.recordings[0].is_shared else rule
 
     def iterate(self) -> Iterator[RecordedEvent]:
         """Return the events in the order in which they happened.

@@ -4,6 +4,7 @@ It calculates with the states of `gateway/ratelimit/algorithms`, as the memory l
 the script in Redis does.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
@@ -12,10 +13,12 @@ from gateway.ratelimit.memory import STATE_TYPES, LimitState
 from gateway.ratelimit.recording.events import (
     RecordedDecision,
     RecordedGap,
+    RecordedKey,
     RecordedLease,
     RecordedRequest,
     RecordedSettlement,
 )
+from gateway.ratelimit.recording.timeline import Timeline
 from gateway.ratelimit.rule import Rule
 from gateway.ratelimit.simulation.corrections import name_lease, settle, update_lease
 
@@ -72,11 +75,12 @@ class Reproduction:
 
     # Invariants:
     # - `_states` has the counts of the keys that are known: from the first recorded state on, until
-    #   a gap. Those of rules with a prefetch never are: Redis charges them in advance.
+    #   a gap.
     # - `_gaps` has the prefix and the end of each gap that has not ended. A state that was recorded
     #   inside a gap is not used.
 
-    def __init__(self) -> None:
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
         self._states: dict[str, LimitState] = {}
         self._gaps: list[tuple[str, int]] = []
 
@@ -95,7 +99,7 @@ class Reproduction:
 
     def correct(self, event: RecordedSettlement | RecordedLease) -> None:
         """Apply a change of one key, if its counts are known."""
-        [rule], [name] = event.key.rules or (), event.key.keys
+        [(name, rule)] = self._iterate_rules(event.key)
         state = self._states.get(name)
         if isinstance(event, RecordedLease):
             if isinstance(state, ConcurrencyState):
@@ -114,9 +118,9 @@ class Reproduction:
         self._gaps = [gap for gap in self._gaps if request.now < gap[1]]
         changed = []
         for decision in request.decisions:
-            for rule, key in zip(decision.key.rules or (), decision.key.keys, strict=False):
+            for key, rule in self._iterate_rules(decision.key):
                 state = request.states.get(key)
-                if state is None or rule.prefetch or self._is_in_gap(key):
+                if state is None or self._is_in_gap(key):
                     continue
                 try:
                     loaded = load_state(state, rule)
@@ -153,13 +157,18 @@ class Reproduction:
         for decision in request.decisions if request.is_counted else ():
             self._charge(request, decision)
 
+    def _iterate_rules(self, key: RecordedKey) -> Iterator[tuple[str, Rule]]:
+        """Yield each key with its rule, which has the numbers by which it was counted."""
+        for name, rule in zip(key.keys, key.rules or (), strict=True):
+            yield name, self._timeline.get_counted_rule(rule)
+
     def _is_in_gap(self, key: str) -> bool:
         return any(key.startswith(prefix) for prefix, _ in self._gaps)
 
     def _check_fits(self, request: RecordedRequest, decision: RecordedDecision) -> bool:
         """Compare what fits; return whether a rule refuses."""
         refused, key = False, decision.key
-        for rule, name, fits in zip(key.rules or (), key.keys, decision.fits, strict=True):
+        for (name, rule), fits in zip(self._iterate_rules(key), decision.fits, strict=True):
             state = self._states.get(name)
             if state is not None:
                 wait = state.compute_retry_after(request.now, rule, decision.cost)
@@ -170,19 +179,17 @@ class Reproduction:
         return refused
 
     def _charge(self, request: RecordedRequest, decision: RecordedDecision) -> None:
-        """Charge an admitted request, and compare what remains."""
-        key = decision.key
-        for rule, name, remaining in zip(
-            key.rules or (), key.keys, decision.remaining, strict=True
-        ):
+        """Charge an admitted request and what was granted with it, and compare what remains."""
+        rules, advance = self._iterate_rules(decision.key), request.granted * decision.cost
+        for (name, rule), remaining in zip(rules, decision.remaining, strict=True):
             state = self._states.get(name)
             if state is None:
                 continue
             # A shadow policy is not charged what it would have refused.
             if request.admitted and decision.cost and all(decision.fits):
                 lease = name_lease(request.leases.get(name))
-                state.charge(request.now, rule, decision.cost, lease)
-            replayed = state.compute_remaining(request.now, rule)[0]
+                state.charge(request.now, rule, decision.cost + advance, lease)
+            replayed = state.compute_remaining(request.now, rule)[0] + advance
             if replayed != remaining:
                 recorded, found = f"{remaining} remaining", f"{replayed} remaining"
                 raise _differ(request, decision, rule, recorded, found)

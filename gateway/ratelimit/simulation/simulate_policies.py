@@ -14,7 +14,6 @@ from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts, Simul
 
 WITHOUT_REDIS = "decided without the shared counts"
 UNKNOWN_COUNTS = "the counts of the key were not known yet"
-PREFETCHED = "granted in advance (prefetch)"
 
 
 def simulate(recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]) -> Simulation:
@@ -43,7 +42,7 @@ class _Run:
         self._effects = {name: Effect() for name in proposed}
         self._left_out = Counter[str]()
         self._guessed = self._requests = self._newly_refused = self._newly_admitted = 0
-        self._keys = set[str]()
+        self._keys, self._prefetching = set[str](), set[str]()
 
     def replay_all(self) -> None:
         """Replay all requests.
@@ -76,7 +75,7 @@ class _Run:
         )
 
     def _replay(self, timeline: Timeline) -> None:
-        reproduction = Reproduction()
+        reproduction = Reproduction(timeline)
         counts = SimulatedCounts(self._proposed, reproduction, timeline)
         for event in timeline.iterate():
             if isinstance(event, RecordedGap):
@@ -92,12 +91,13 @@ class _Run:
                 counts.correct(event)
                 reproduction.correct(event)
         self._guessed += counts.durations.guessed
+        self._prefetching |= counts.prefetching
 
     def _add(self, request: RecordedRequest, counts: SimulatedCounts) -> None:
         """Decide a request with the proposed policies, and count the effect."""
         decision = counts.decide(request)
         if not decision.is_known:
-            self._left_out[PREFETCHED if _has_prefetch(request) else UNKNOWN_COUNTS] += 1
+            self._left_out[UNKNOWN_COUNTS] += 1
             return
         self._requests += 1
         self._newly_refused += request.admitted and not decision.admitted
@@ -132,16 +132,18 @@ class _Run:
         if restarted:
             names = ", ".join(sorted(restarted))
             sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
+        if self._prefetching:
+            names = ", ".join(sorted(self._prefetching))
+            sentences.append(
+                "Requests are counted one by one; some more are refused under policies with a "
+                f"prefetch: {names}."
+            )
         if self._guessed:
             sentences.append(
                 f"{self._guessed} requests that are newly admitted are assumed to last as long as "
                 "the others, on average."
             )
         return " ".join(sentences)
-
-
-def _has_prefetch(request: RecordedRequest) -> bool:
-    return any(rule.prefetch for decision in request.decisions for rule in decision.key.rules or ())
 
 
 def _add_own(

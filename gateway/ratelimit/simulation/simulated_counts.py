@@ -69,12 +69,13 @@ class SimulatedCounts:
     ) -> None:
         self._proposed = proposed
         self._reproduction = reproduction
-        self._to_epoch = timeline.to_epoch
+        self._timeline = timeline
         self._max_unsettled = MAX_UNSETTLED if timeline.has_settlements else 0
         self._states: dict[str, LimitState] = {}
         self._restarted = set[str]()
         self._charged: OrderedDict[tuple[int, str, str], list[tuple[LimitState, Rule]]]
         self._charged = OrderedDict()
+        self.prefetching = set[str]()
         self.durations = LeaseDurations()
 
     @property
@@ -114,7 +115,10 @@ class SimulatedCounts:
             if isinstance(rules, Block):
                 decision.refuse(rules.policy, shadow=rules.shadow)
                 continue
-            for rule in rules:
+            for given in rules:
+                rule = self._timeline.get_counted_rule(given)
+                if rule is not given:
+                    self.prefetching.add(rule.policy)
                 state = self._find_state(recorded, rule, request.now)
                 if state is None:
                     unknown.append((rule, recorded))
@@ -164,7 +168,7 @@ class SimulatedCounts:
         in_force = self._proposed.get(key.policy)
         if in_force is None:
             return Block(key.policy) if key.rules is None else key.rules
-        seconds = (now + self._to_epoch) / MICROSECONDS
+        seconds = (now + self._timeline.to_epoch) / MICROSECONDS
         return in_force.find_rules(key.partition, key.tier, seconds)
 
     def _find_state(self, recorded: RecordedDecision, rule: Rule, now: int) -> LimitState | None:

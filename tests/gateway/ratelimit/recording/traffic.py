@@ -1,7 +1,7 @@
 """Random traffic of several processes, with changes of the policies, for recordings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
+from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.redis import script_call
@@ -59,6 +60,21 @@ VERSIONS: dict[str, list[Policy]] = {
     "shadow": [RateLimit("shadow", "2/5seconds", shadow=True), RateLimit("shadow", "2/5seconds")],
 }
 """The policies in the order in which they may be changed; the first is declared."""
+
+PREFETCHED: dict[str, list[Policy]] = {
+    "prefetched": [
+        RateLimit("prefetched", "40/10seconds", prefetch=20),
+        RateLimit("prefetched", "25/10seconds", prefetch=5),
+        RateLimit("prefetched", "40/10seconds"),
+    ],
+    "steadily": [
+        RateLimit("steadily", "40/10seconds", burst=20, prefetch=10),
+        RateLimit("steadily", "60/10seconds", burst=30, prefetch=10),
+    ],
+}
+"""Policies of which processes take requests in advance, if they count in Redis."""
+
+_ALL = VERSIONS | PREFETCHED
 
 OVERRIDES = [
     KeyOverride("times", times=2.5),
@@ -112,6 +128,7 @@ Step = Request | Change | Reset | Correction
 
 _pauses = st.sampled_from([1, 1, 2, 40_000, 166_665, 166_667, 900_000, 4_999_999, 10**7, 3 * 10**7])
 _names = st.sampled_from(list(VERSIONS))
+_all_names = st.sampled_from(list(_ALL))
 _tiers = st.sampled_from([None, "pro", "x"])
 _costs = st.sampled_from([0, 1, 1, 1, 1, 2, 30])
 
@@ -124,6 +141,12 @@ def keep_leases_apart(demands: list[DemandOf]) -> tuple[DemandOf, ...]:
         for name, partition, tier, cost in demands
         if name != "chats" or "tokens" not in names
     )
+
+
+def send_burst(name: str, partition: str, pauses: Sequence[int]) -> list[Step]:
+    """Return requests of one caller under one policy, which three processes get in turn."""
+    demands = ((name, partition, None, 1),)
+    return [Request(pause, number % 3, demands) for number, pause in enumerate(pauses)]
 
 
 _requests = st.builds(
@@ -144,7 +167,7 @@ _overrides = st.lists(
     max_size=2,
     unique_by=lambda pair: pair[0],
 ).map(tuple)
-_changes = st.builds(Change, _names, st.integers(0, 1), _overrides)
+_changes = st.builds(Change, _all_names, st.integers(0, 1), _overrides)
 _corrections = st.builds(
     Correction, _pauses, st.integers(0, 9), st.sampled_from([0, 3, 8, 11]), st.booleans()
 )
@@ -152,6 +175,17 @@ _resets = st.builds(Reset, st.sampled_from(_PARTITIONS))
 
 request_lists = st.lists(_requests, min_size=1, max_size=60)
 corrected_lists = st.lists(st.one_of(_requests, _requests, _corrections), min_size=1, max_size=60)
+_bursts = st.builds(
+    send_burst,
+    st.sampled_from(list(PREFETCHED)),
+    st.sampled_from(_PARTITIONS[:2]),
+    st.lists(st.sampled_from([1, 500, 3_000, 20_000]), min_size=10, max_size=40),
+)
+burst_lists = st.lists(
+    st.one_of(_bursts, _bursts, st.one_of(_changes, _resets, _requests).map(lambda it: [it])),
+    min_size=1,
+    max_size=8,
+).map(lambda lists: [step for steps in lists for step in steps])
 step_lists = st.lists(
     st.one_of(_requests, _requests, _requests, _corrections, _corrections, _changes, _resets),
     min_size=1,
@@ -161,7 +195,7 @@ step_lists = st.lists(
 
 def put_in_force(name: str, number: int, *overrides: tuple[str, KeyOverride]) -> PolicyInForce:
     """Return a version of a policy."""
-    versions = VERSIONS[name]
+    versions = _ALL[name]
     return PolicyInForce(versions[number % len(versions)], overrides=dict(overrides))
 
 
@@ -171,10 +205,21 @@ class ScriptLimiter(RateLimiter):
     def __init__(self, runner: ScriptRunner, clock: Callable[[], int]) -> None:
         self._runner = runner
         self._clock = clock
+        self._prefetched = PrefetchedQuota(100, clock=clock)
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
-        """Decide in Redis."""
-        return self._runner.decide(charges, self._clock())
+        """Decide in Redis, or spend what it has granted in advance."""
+        if not can_be_prefetched(charges):
+            return self._runner.decide(charges, self._clock())
+        spent = self._prefetched.spend(charges)
+        if spent is not None:
+            return spent
+        prefetch, advance = self._prefetched.begin_fetch(charges)
+        asked = [replace(charge, advance=advance) for charge in charges]
+        verdict = self._runner.decide(asked, self._clock())
+        if prefetch is not None:
+            self._prefetched.end_fetch(prefetch, verdict)
+        return verdict
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
         """Update leases in Redis."""
@@ -196,6 +241,7 @@ class ScriptLimiter(RateLimiter):
 
     def clear_local(self, prefix: str) -> None:
         """Delete the keys with this prefix."""
+        self._prefetched.clear(prefix)
         for key in self._runner.client.scan_iter("*"):
             if key.decode().startswith(prefix):
                 self._runner.client.delete(key)
@@ -247,7 +293,7 @@ class Traffic:
             wall=seconds,
         )
         limiter.set_observer(recorder)
-        policies = PoliciesInForce([put_in_force(name, 0) for name in VERSIONS])
+        policies = PoliciesInForce([put_in_force(name, 0) for name in _ALL])
         self.processes.append(Process(Limits(limiter, policies, recorder, seconds), recorder))
 
     async def run(self, steps: Sequence[Step]) -> None:
@@ -269,7 +315,7 @@ class Traffic:
         limits = self.processes[step.process % len(self.processes)].limits
         names = {demand[0] for demand in step.demands}
         demands = [
-            Demand(VERSIONS[name][0], partition, tier, cost)
+            Demand(_ALL[name][0], partition, tier, cost)
             for name, partition, tier, cost in step.demands
         ]
         opened = OpenRequest(limits.limiter)

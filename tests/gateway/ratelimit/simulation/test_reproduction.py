@@ -8,17 +8,23 @@ from hypothesis import HealthCheck, given, settings
 
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.policy_in_force import PolicyInForce
+from gateway.ratelimit.recording.export_file import export_recordings
+from gateway.ratelimit.recording.import_file import import_recordings
 from gateway.ratelimit.recording.segment import ADMITTED
 from gateway.ratelimit.simulation.reproduction import CannotReproduce
 from gateway.ratelimit.simulation.simulate_policies import UNKNOWN_COUNTS, simulate
 from tests.gateway.ratelimit.recording.traffic import (
+    PREFETCHED,
     VERSIONS,
     Change,
     Request,
     Step,
     Traffic,
+    burst_lists,
     record_in_memory,
     record_in_redis,
+    send_burst,
     step_lists,
 )
 from tests.gateway.ratelimit.redis.script_runner import ScriptRunner
@@ -57,6 +63,31 @@ def test_decisions_of_three_processes_in_redis_are_reproduced(
     runner: ScriptRunner, steps: list[Step]
 ) -> None:
     reproduce(record_in_redis(runner), steps, 200_000)
+
+
+@pytest.mark.redis
+@ON_REDIS
+@given(steps=burst_lists)
+def test_what_redis_has_granted_in_advance_is_reproduced(
+    runner: ScriptRunner, steps: list[Step]
+) -> None:
+    reproduce(record_in_redis(runner), steps, 200_000)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("name", PREFETCHED)
+async def test_no_request_that_was_granted_in_advance_is_left_out(
+    runner: ScriptRunner, name: str
+) -> None:
+    traffic = record_in_redis(runner)
+    await traffic.run(send_burst(name, "user:a", [5_000] * 900))
+    spent = [verdict for verdict in traffic.verdicts if verdict.is_remembered]
+    assert spent
+    assert all(verdict.admitted for verdict in spent)
+    exported = b"".join(export_recordings(traffic.snapshots()))
+    simulated = simulate(import_recordings(exported), {name: PolicyInForce(PREFETCHED[name][0])})
+    assert (simulated.covers.requests, simulated.covers.left_out) == (900, {})
+    assert f"some more are refused under policies with a prefetch: {name}" in simulated.accuracy
 
 
 async def test_a_bucket_that_expires_at_its_old_rate_is_reproduced() -> None:

@@ -29,6 +29,7 @@ from tests.gateway.ratelimit.recording.traffic import (
     record_in_memory,
     record_in_redis,
     request_lists,
+    send_burst,
 )
 from tests.gateway.ratelimit.redis.script_runner import ScriptRunner
 from tests.gateway.ratelimit.simulation.test_reproduction import ON_REDIS
@@ -101,6 +102,24 @@ def test_the_effect_in_redis_is_predicted_exactly(
     drawn: dict[str, tuple[int, KeyOverride | None]],
 ) -> None:
     compare(lambda: record_in_redis(runner), requests, make_proposal(drawn))
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("number", range(3))
+async def test_refusals_under_a_prefetch_are_predicted_but_for_what_is_not_used(
+    runner: ScriptRunner, number: int
+) -> None:
+    """Three processes get 1,500 requests in 30 seconds: three times the quota."""
+    name, requests = "prefetched", send_burst("prefetched", "user:a", [20_000] * 1_500)
+    recorded = record_in_redis(runner)
+    await recorded.run(requests)
+    proposed = {name: put_in_force(name, number)}
+    effect = simulate(recorded.snapshots(), proposed).effects[name]
+    enforced = record_in_redis(runner)
+    enforced.change(name, proposed[name])
+    await enforced.run(requests)
+    refused = sum(not verdict.admitted for verdict in enforced.verdicts)
+    assert 0.95 * refused <= effect.refused_after <= refused
 
 
 STRICTER = {
