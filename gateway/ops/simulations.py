@@ -67,7 +67,7 @@ class Simulations:
         recordings = await self._traffic.gather_recordings()
         if not recordings.files:
             raise SimulationRefused(explain_absence(self._traffic, recordings))
-        task = SimulationTask(recordings.files, {name: proposed})
+        task = SimulationTask(recordings.files, {name: proposed}, {name: view.in_force})
         try:
             async with self._running:
                 outcome = await run_in_child(task)

@@ -56,6 +56,7 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "ratelimit/simulation/corrections",
     ),
     "tests/gateway/ratelimit/simulation/test_simulate_policies.py": (
+        "ratelimit/simulation/baseline",
         "ratelimit/simulation/effect",
         "ratelimit/simulation/lease_durations",
         "ratelimit/simulation/simulated_counts",

@@ -14,7 +14,7 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     """Yield lines: the requests, the effect on them, and the callers with the largest effect."""
     effect = simulation.effect
     yield f"Simulated on {_describe_covers(simulation.covers)}."
-    yield "Compared with how they were decided then, which may differ from what is in force now:"
+    yield "Compared with what is in force now:"
     yield f"  newly refused   {_format_share(effect.newly_refused, effect.requests)}"
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"

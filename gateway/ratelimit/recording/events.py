@@ -27,25 +27,18 @@ class RecordedKey:
 
 @dataclass(slots=True)
 class RecordedDecision:
-    """The decision of one policy about a request: for each of its rules, whether the cost fits.
+    """The decision of one policy about a request.
 
-    `remaining` is what each rule had left after the decision. Both are empty if nothing was
-    counted.
+    `refuses` says whether the policy refuses the request; a shadow never does. `fits` says for each
+    rule whether the cost fits, and `remaining` what the rule had left after the decision. Both are
+    empty if nothing was counted.
     """
 
     key: RecordedKey
     cost: int
+    refuses: bool
     fits: tuple[bool, ...]
     remaining: tuple[int, ...]
-
-    @property
-    def refuses(self) -> bool:
-        """Whether the policy refused the request; a shadow refuses none."""
-        rules = self.key.rules
-        if rules is None:
-            return True
-        pairs = zip(rules, self.fits, strict=False)
-        return any(not fits and not rule.shadow for rule, fits in pairs)
 
 
 @dataclass(slots=True)

@@ -18,13 +18,14 @@ from gateway.ratelimit.recording.segment import (
     GAP,
     GRANTED,
     MORE,
+    REFUSES,
     RELEASED,
     SETTLEMENT,
     TAKEN,
     Segment,
 )
 
-_KIND = 0xF0
+_KIND = 0xE0
 
 _Row = tuple[int, int, int, int]  # flags, time, key, cost
 
@@ -75,6 +76,7 @@ def _read_decision(segment: Segment, row: _Row, values: Iterator[int]) -> Record
     return RecordedDecision(
         key,
         cost,
+        refuses=bool(flags & REFUSES),
         fits=tuple(number >= 0 for number in numbers),
         remaining=tuple(max(number, -1 - number) for number in numbers),
     )

@@ -158,12 +158,7 @@ class Recorder:
         if verdict.admitted:
             flags |= ADMITTED
             self._take_leases(charges, verdict, now)
-        if len(demands) == 1:
-            self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
-        else:
-            self._add_rows(demands, rule_sets, flags, now, verdict.standings)
-        if verdict.granted:
-            self._segment.add_grant(verdict.granted)
+        self._add_request(demands, rule_sets, flags, now, verdict)
 
     @_stop_on_failure
     def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:
@@ -232,6 +227,24 @@ class Recorder:
         to_epoch = round(self._wall() * MICROSECONDS) - end
         requests = sum(segment.count_requests() for segment in self._segments) if self._begin else 0
         return self._begin + to_epoch, end + to_epoch, requests
+
+    def _add_request(
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        flags: int,
+        now: int,
+        verdict: Verdict,
+    ) -> None:
+        """Add the rows of a request, and what belongs to all of them."""
+        if len(demands) == 1:
+            self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
+        else:
+            self._add_rows(demands, rule_sets, flags, now, verdict.standings)
+        if verdict.granted:
+            self._segment.add_grant(verdict.granted)
+        if verdict.refused_by:
+            self._segment.add_refusals([it.policy.name in verdict.refused_by for it in demands])
 
     def _add_rows(
         self,

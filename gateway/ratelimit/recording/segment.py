@@ -1,19 +1,20 @@
 """`Segment`: a run of recorded events in columns, which can be read without those before it."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.ratelimit.limiter import State
 from gateway.ratelimit.recording.events import RecordedKey
 
 # The kind of a row.
-DECISION, GAP, SETTLEMENT, TAKEN, RENEWED, RELEASED = range(0, 96, 16)
+DECISION, GAP, SETTLEMENT, TAKEN, RENEWED, RELEASED = range(0, 192, 32)
 
 # The flags of a decision.
 ADMITTED = 1
 COUNTED = 2
 MORE = 4  # the next row is about the same request
 GRANTED = 8  # Redis has granted further requests in advance
+REFUSES = 16  # the policy of this row refuses the request
 
 VALUES = {GAP: 1, SETTLEMENT: 2, TAKEN: 0, RENEWED: 1, RELEASED: 1}
 """How many values a row has; see `Segment` about decisions."""
@@ -40,7 +41,8 @@ class Segment:
     # - The rows of a request follow each other, all but the last with MORE, after the leases that
     #   it takes. No request is split.
     # - `states` has (row of the request, key, state), in the order of rows.
-    # - Only the last row is ever changed: a gap that grows, a request that gets its grant.
+    # - Only the last event is ever changed: a gap that grows, a request that gets what belongs to
+    #   all of its rows.
 
     __slots__ = ("costs", "flags", "key_table", "keys", "prefixes", "states", "times", "values")
 
@@ -67,6 +69,11 @@ class Segment:
         """Return the number of requests: decisions after which no row is about the same one."""
         flags = self.flags.tobytes()
         return sum(flags.count(last) for last in range(GAP) if not last & MORE)
+
+    def list_decided_keys(self) -> list[RecordedKey]:
+        """Return the keys of the decisions, each once."""
+        rows = zip(self.flags, self.keys, strict=True)
+        return [self.key_table[key] for key in {key for flags, key in rows if flags < GAP}]
 
     def copy(self) -> "Segment":
         """Copy the rows so far."""
@@ -99,6 +106,12 @@ class Segment:
         """Add to the request of the last row how many more were granted in advance."""
         self.flags[-1] |= GRANTED
         self.values.append(granted)
+
+    def add_refusals(self, refuses: Sequence[bool]) -> None:
+        """Add to the rows of the last request whether their policies refuse it."""
+        for row, is_refusing in enumerate(refuses, start=len(self.flags) - len(refuses)):
+            if is_refusing:
+                self.flags[row] |= REFUSES
 
     def add_settlement(
         self, now: int, key: int, difference: int, decided_at: int, charged_at: int

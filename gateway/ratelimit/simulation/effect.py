@@ -31,12 +31,12 @@ class OwnEffect:
 
 @dataclass(slots=True)
 class Effect:
-    """The requests that a proposed policy counts, as they were decided and as they would be.
+    """The requests that a proposed policy counts, as they are decided before and after.
 
     A request with several policies is refused if any of them refuses it. `shadow_refused` counts
     the requests that the policy would refuse if it were no shadow. `own` counts those that the
-    policy itself refuses. `restarts_counts` says that the
-    proposal has other windows, or another algorithm: all keys begin with nothing used.
+    policy itself refuses. `restarts_counts` says that the proposal has other windows, or another
+    algorithm: all keys begin with nothing used.
     """
 
     requests: int = 0

@@ -138,22 +138,12 @@ class Reproduction:
         Raises:
             CannotReproduce: it differs from the recorded one.
         """
-        refused = any(decision.key.rules is None for decision in request.decisions)
         for decision in request.decisions:
-            if request.is_counted:
-                refused |= self._check_fits(request, decision)
-        if request.admitted == refused and (request.is_counted or request.admitted):
+            if self._find_refusal(request, decision) != decision.refuses:
+                raise _differ_on_admission(request, decision, admitted=not decision.refuses)
+        if request.admitted == any(decision.refuses for decision in request.decisions):
             first = request.decisions[0]
-            raise CannotReproduce(
-                Difference(
-                    request.now,
-                    first.key.policy,
-                    first.key.partition,
-                    "all",
-                    _describe_admission(request.admitted),
-                    _describe_admission(not refused),
-                )
-            )
+            raise _differ_on_admission(request, first, admitted=request.admitted)
         for decision in request.decisions if request.is_counted else ():
             self._charge(request, decision)
 
@@ -164,6 +154,12 @@ class Reproduction:
 
     def _is_in_gap(self, key: str) -> bool:
         return any(key.startswith(prefix) for prefix, _ in self._gaps)
+
+    def _find_refusal(self, request: RecordedRequest, decision: RecordedDecision) -> bool:
+        """Return whether the policy refuses; what nothing was counted for is as recorded."""
+        if decision.key.rules is None:
+            return True
+        return self._check_fits(request, decision) if request.is_counted else decision.refuses
 
     def _check_fits(self, request: RecordedRequest, decision: RecordedDecision) -> bool:
         """Compare what fits; return whether a rule refuses."""
@@ -206,10 +202,6 @@ def _describe_fit(fits: bool) -> str:
     return "it fits" if fits else "it does not fit"
 
 
-def _describe_admission(admitted: bool) -> str:
-    return "admitted" if admitted else "refused"
-
-
 def _differ(
     request: RecordedRequest, decision: RecordedDecision, rule: Rule, recorded: str, replayed: str
 ) -> CannotReproduce:
@@ -217,3 +209,11 @@ def _differ(
     return CannotReproduce(
         Difference(request.now, key.policy, key.partition, rule.label, recorded, replayed)
     )
+
+
+def _differ_on_admission(
+    request: RecordedRequest, decision: RecordedDecision, *, admitted: bool
+) -> CannotReproduce:
+    words = ("admitted", "refused") if admitted else ("refused", "admitted")
+    key = decision.key
+    return CannotReproduce(Difference(request.now, key.policy, key.partition, "all", *words))

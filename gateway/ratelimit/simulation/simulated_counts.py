@@ -1,7 +1,7 @@
 """`SimulatedCounts`: decides recorded requests with proposed policies."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
@@ -79,7 +79,7 @@ class SimulatedCounts:
         self.durations = LeaseDurations()
 
     @property
-    def restarted(self) -> Collection[str]:
+    def restarted(self) -> Set[str]:
         """The policies of which a key began with nothing used, because it is a new one."""
         return self._restarted
 

@@ -16,10 +16,14 @@ MAX_KEYS = 20
 
 @dataclass(frozen=True, slots=True)
 class SimulationTask:
-    """The exported recordings by the name of their process, and the proposed policies by name."""
+    """The exported recordings by the name of their process, and the policies by their names.
+
+    The proposed policies are compared with those in force.
+    """
 
     files: Mapping[str, bytes]
     proposed: Mapping[str, PolicyInForce]
+    in_force: Mapping[str, PolicyInForce]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def run_task(task: SimulationTask) -> SimulationOutcome:
         except InvalidRecording:
             unreadable.append(name)
     try:
-        simulation = simulate(recordings, task.proposed)
+        simulation = simulate(recordings, task.proposed, task.in_force)
     except CannotSimulate as error:
         return SimulationOutcome(None, str(error), unreadable)
     for effect in simulation.effects.values():

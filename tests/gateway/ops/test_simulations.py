@@ -56,7 +56,7 @@ async def test_the_latest_request_of_a_policy_replaces_the_one_before(
 async def test_a_simulation_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.ops.simulation_process.MAX_SECONDS", 0)
     with pytest.raises(CannotSimulate, match="takes more than 0 s"):
-        await run_in_child(SimulationTask({}, {}))
+        await run_in_child(SimulationTask({}, {}, {}))
     assert count_children() == 0
 
 
@@ -65,6 +65,6 @@ async def test_a_recording_of_another_version_is_named() -> None:
         "p", "1/second", tiers={"a": "2/second"}, tier_claim="plan", cost=lambda _: 1
     )
     policy = PolicyInForce(declared)
-    outcome = await run_in_child(SimulationTask({"process 1": b"{}"}, {"p": policy}))
+    outcome = await run_in_child(SimulationTask({"process 1": b"{}"}, {"p": policy}, {}))
     assert outcome.failure == "no request has been recorded yet"
     assert outcome.unreadable == ["process 1"]

@@ -25,7 +25,7 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert lines[2].split() == ["rate", "120/minute", "60/minute"]
     assert lines[3].startswith("until  no end        Friday 2099-12-04 ")
     assert lines[4].startswith("Simulated on 100 requests of 1 caller from ")
-    assert lines[5].startswith("Compared with how they were decided then")
+    assert lines[5].startswith("Compared with what is in force now")
     assert lines[6].split() == ["newly", "refused", "40", "(40.0%)"]
     assert lines[7].split() == ["newly", "admitted", "0", "(0.0%)"]
     assert lines[8] == "  refused in all  0 -> 40"

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import assume, given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
+from gateway.ratelimit.limiter import Verdict
+from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.rule import MICROSECONDS
@@ -20,6 +23,7 @@ from tests.gateway.ratelimit.charges import START
 from tests.gateway.ratelimit.recording.traffic import (
     OVERRIDES,
     VERSIONS,
+    Change,
     Correction,
     Request,
     Step,
@@ -181,6 +185,67 @@ def test_another_window_begins_with_nothing_used() -> None:
     assert simulation.effects["bucketed"].restarts_counts
     assert simulation.newly_refused == 20
     assert "Counts begin with nothing used, as when it is applied: bucketed." in simulation.accuracy
+
+
+def change(name: str, *overrides: tuple[str, KeyOverride]) -> Change:
+    """Return a change of a policy that leaves its declared values."""
+    return Change(name, 0, overrides)
+
+
+def test_the_effect_is_the_difference_to_what_is_in_force_now() -> None:
+    """The policy was 100/10seconds at first, and is 70/10seconds now."""
+    steps = [*send("bucketed", 90), Change("bucketed", 1, ()), *send("bucketed", 5)]
+    traffic = record(steps)
+    assert sum(verdict.admitted for verdict in traffic.verdicts) == 90
+    now = {"bucketed": put_in_force("bucketed", 1)}
+    same = simulate(traffic.snapshots(), now, now)
+    assert (same.newly_refused, same.newly_admitted) == (0, 0)
+    assert same.effects["bucketed"].refused_before == 25
+    assert "The values in force have changed meanwhile" in same.accuracy
+    lower = {"bucketed": PolicyInForce(RateLimit("bucketed", "60/10seconds"))}
+    effect = simulate(traffic.snapshots(), lower, now).effects["bucketed"]
+    assert (effect.newly_refused, effect.own.newly_refused) == (10, 10)
+    then = simulate(traffic.snapshots(), now)
+    assert (then.newly_refused, then.newly_admitted) == (20, 0)
+
+
+@pytest.mark.parametrize("kind", ["block", "allow"])
+def test_the_effect_of_an_override_is_on_its_caller_alone(kind: Literal["block", "allow"]) -> None:
+    override = change("bucketed", ("user:a", KeyOverride(kind)))
+    steps = [*send("bucketed", 40), *send("bucketed", 120, "user:b"), override]
+    traffic = record([*steps, *send("bucketed", 10)])
+    now = {"bucketed": put_in_force("bucketed", 0, ("user:a", KeyOverride(kind)))}
+    more = put_in_force("bucketed", 0, ("user:b", KeyOverride("times", times=2)))
+    proposed = {
+        "bucketed": PolicyInForce(
+            more.policy, overrides={**now["bucketed"].overrides, **more.overrides}
+        )
+    }
+    effect = simulate(traffic.snapshots(), proposed, now).effects["bucketed"]
+    assert (effect.newly_refused, effect.newly_admitted) == (0, 20)
+    assert effect.list_keys(1) == [KeyEffect("user:b", requests=120, newly_admitted=20)]
+    without = simulate(traffic.snapshots(), {"bucketed": put_in_force("bucketed", 0)}, now)
+    changed = 50 if kind == "block" else 0
+    assert (without.newly_refused, without.newly_admitted) == (0, changed)
+
+
+def test_the_values_of_now_are_not_simulated_if_they_were_so_all_along() -> None:
+    traffic = record(send("bucketed", 50))
+    now = {"bucketed": put_in_force("bucketed", 0)}
+    assert "changed meanwhile" not in simulate(traffic.snapshots(), now, now).accuracy
+
+
+def test_a_refusal_that_was_remembered_is_of_its_policy() -> None:
+    """A process refuses a caller that Redis has just refused, without a look at the counts."""
+    traffic = record([*send("bucketed", 100), *send("exact", 1)])
+    policy, process = VERSIONS["bucketed"][0], traffic.processes[0]
+    demands = [Demand(policy, "user:a"), Demand(VERSIONS["exact"][0], "user:a")]
+    rule_sets = [put_in_force(it.policy.name, 0).find_rules("user:a", None, 0) for it in demands]
+    refused = Verdict(admitted=False, refused_by=("bucketed",), is_remembered=True)
+    process.recorder.observe(demands, rule_sets, [], refused)
+    proposed = {"bucketed": PolicyInForce(RateLimit("bucketed", "200/10seconds"))}
+    own = simulate(traffic.snapshots(), proposed).effects["bucketed"].own
+    assert (own.refused_before, own.refused_after, own.newly_admitted) == (1, 0, 1)
 
 
 def test_a_proposed_shadow_tells_what_it_would_refuse() -> None:
