@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from gateway.auth.proof_verifier import ProofVerifier
 from gateway.auth.verifier import TokenVerifier
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.demo_settings import sign_internal_tokens, trust_identity_provider
+from gateway.cli.routes import limit_to_json
 from gateway.cli.running_demo import find_demo
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
@@ -192,10 +193,16 @@ def _describe_outcome(explanation: Explanation) -> str:
     return escape(f"{status.value} {status.phrase}: {explanation.outcome}")
 
 
+def _rule_to_json(rule: GuardRule) -> dict[str, Any]:
+    limit = None if rule.policy is None else limit_to_json(rule.policy)
+    return {"name": rule.name, "text": rule.text, "is_met": rule.is_met, "limit": limit}
+
+
 def _to_json(explanation: Explanation) -> dict[str, Any]:
     caller = explanation.caller
     return {
-        **asdict(explanation),
+        **{it.name: getattr(explanation, it.name) for it in fields(explanation)},
+        "rules": [_rule_to_json(rule) for rule in explanation.rules],
         "admitted": _is_admitted(explanation),
         "caller": None
         if caller is None

@@ -1,4 +1,4 @@
-"""`lockgate health`: asks the gateway on this machine whether it is serving.
+"""`lockgate health`: asks the gateway or the ops app on this machine whether it is serving.
 
 The image runs `python -m gateway.cli.health --pid 1` every few seconds. So this module imports only
 the settings, which takes a quarter of the CPU time that importing the gateway takes.
@@ -14,10 +14,13 @@ from gateway.cli.standard_streams import open_closed_streams, print_error, run_w
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.settings.errors import PREFIX
 from gateway.settings.loader import read_settings
-from gateway.settings.schema import Server
+from gateway.settings.schema import Ops, Server
 
 _PATH = "/healthz"
 _TIMEOUT_SECONDS = 2
+_NAMES = {"server": "gateway", "ops": "ops app"}
+"""What serves the port of each section of the settings."""
+
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -27,7 +30,10 @@ def add_to(subcommands: Subcommands) -> None:
         subcommands,
         "health",
         run,
-        purpose="Ask the gateway on this machine if it is serving: exit status 0, otherwise 1.",
+        purpose=(
+            "Ask the gateway, or the ops app, on this machine if it is serving: exit status 0, "
+            "otherwise 1."
+        ),
         example="lockgate health --port 8080",
     )
     _add_options(parser)
@@ -41,33 +47,34 @@ def run(options: argparse.Namespace) -> int:
         except NotServing as error:
             print_error(error)
             return 1
-    given = {"server.host": options.host, "server.port": options.port}
+    section = "ops" if options.ops else "server"
+    given = {f"{section}.host": options.host, f"{section}.port": options.port}
     overrides = {path: text for path, text in given.items() if text is not None}
     loaded = read_settings(options.config, overrides)
     if loaded.errors:
         for invalid in loaded.errors:
             print_error(invalid)
         return 1
-    server = loaded.settings.server
+    address: Server | Ops = getattr(loaded.settings, section)
     try:
-        _request_health(server)
+        _request_health(address)
     except (OSError, HTTPException) as error:
-        place = f"{server.host}, port {server.port}"
-        print_error(f"the gateway does not serve on {place}: {error}")
+        place = f"{address.host}, port {address.port}"
+        print_error(f"the {_NAMES[section]} does not serve on {place}: {error}")
         return 1
-    print("The gateway is serving.")
+    print(f"The {_NAMES[section]} is serving.")
     return 0
 
 
-def _request_health(server: Server) -> None:
+def _request_health(address: Server | Ops) -> None:
     """Request the liveness probe.
 
     Raises:
-        OSError: the gateway cannot be reached, or does not respond in time.
+        OSError: nothing can be reached there, or it does not respond in time.
         HTTPException: it responds with another status than 200, or with no HTTP.
     """
-    host = _EVERY_ADDRESS.get(server.host, server.host)
-    connection = HTTPConnection(host, server.port, timeout=_TIMEOUT_SECONDS)
+    host = _EVERY_ADDRESS.get(address.host, address.host)
+    connection = HTTPConnection(host, address.port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", _PATH)
         status = connection.getresponse().status
@@ -79,25 +86,31 @@ def _request_health(server: Server) -> None:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_config_option(parser)
-    parser.add_argument("--host", help="the address to ask (overrides server.host)")
-    parser.add_argument("--port", help="the port to ask (overrides server.port)")
+    parser.add_argument("--ops", action="store_true", help="ask the ops port")
+    parser.add_argument("--host", help="the address to ask (overrides that of the settings)")
+    parser.add_argument("--port", help="the port to ask (overrides that of the settings)")
     parser.add_argument(
         "--pid",
         type=int,
-        help="use the options and variables of `lockgate serve` in this process (1 in a container)",
+        help=(
+            "use the options and variables of `lockgate serve` or `lockgate ops` in this process "
+            "(1 in a container)"
+        ),
     )
 
 
 def _follow_process(options: argparse.Namespace) -> None:
-    """Complete the options, and the variables, with those of `lockgate serve` in another process.
+    """Complete the options, and the variables, with those of another process that serves.
 
-    A container may run `serve` with options, or set variables in its entry point: its health check
-    sees neither. Variables that cannot be read, as those of another user, are left out.
+    A container may serve with options, or set variables in its entry point: its health check sees
+    neither. Variables that cannot be read, as those of another user, are left out. `lockgate ops`
+    has the ops port alone.
 
     Raises:
-        NotServing: neither the process nor one that it has started is `lockgate serve`.
+        NotServing: neither the process nor one that it has started serves.
     """
     process = read_served_process(options.pid)
+    options.ops = options.ops or process.subcommand == "ops"
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     add_config_option(parser)
     parser.add_argument("--host")

@@ -12,14 +12,15 @@ from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_listing
 from gateway.cli.table import format_table
+from gateway.ops.limit_description import describe_values
+from gateway.ops.models import Values
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.ratelimit.policy import Policy, RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.rule import SLOWAPI
 from gateway.ratelimit.settings_rates import apply_rates
 from gateway.ratelimit.used_policies import find_policies
 from gateway.route_list import RouteSummary, describe_methods, group_methods, list_routes
 from gateway.settings.loader import load_settings
-from gateway.settings.rate import format_rates
 
 HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
 
@@ -111,7 +112,19 @@ def _iter_limits(route: RouteSummary) -> Iterator[str]:
 def _format_limit(policy: Policy) -> str:
     shadow = " (shadow)" if policy.shadow else ""
     tiers = f" by {policy.tier_claim}" if policy.tier_claim else ""
-    return f"{policy.name} {policy.limit_text} per {policy.per}{tiers}{shadow}"
+    cost = policy.cost_text
+    return f"{policy.name} {policy.limit_text} per {policy.per}{tiers}{cost}{shadow}"
+
+
+def limit_to_json(policy: Policy) -> dict[str, Any]:
+    """Return a policy as the ops API describes it, with its name."""
+    return {"name": policy.name, **describe_values(policy).model_dump(mode="json")}
+
+
+def _slowapi_limit_to_json(text: str) -> dict[str, Any]:
+    """Return the limit of a decorator with the same members; what it counts by is in its code."""
+    unknown = dict.fromkeys(Values.model_fields)
+    return {"name": SLOWAPI, **unknown, "rate": text, "shadow": False, "tiers": {}}
 
 
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
@@ -122,18 +135,8 @@ def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
         "path": route.path,
         **access_to_json(route.access),
         "limits": [
-            {
-                "name": policy.name,
-                "rate": format_rates(policy.rates) if isinstance(policy, RateLimit) else None,
-                "burst": policy.burst if isinstance(policy, RateLimit) else None,
-                "per": policy.per,
-                "shadow": policy.shadow,
-            }
-            for policy in route.limits
-        ]
-        + [
-            {"name": SLOWAPI, "rate": text, "burst": None, "per": None, "shadow": False}
-            for text in route.slowapi_limits
+            *map(limit_to_json, route.limits),
+            *map(_slowapi_limit_to_json, route.slowapi_limits),
         ],
         "services": list(route.services),
         "composites": [composite.__name__ for composite in route.composites],

@@ -1,4 +1,4 @@
-"""Finds the process that runs `lockgate serve`, by the files of /proc, and reads its options."""
+"""Finds the process that runs `lockgate serve` or `lockgate ops`, by the files of /proc."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,17 +7,19 @@ from pathlib import Path, PurePath
 
 _PROCESSES = Path("/proc")
 _PROGRAMS = {"lockgate", "gateway.cli"}
+_SUBCOMMANDS = {"serve", "ops"}
 
 
 class NotServing(Exception):
-    """The process does not run `lockgate serve`, and has started none that does."""
+    """The process runs neither `lockgate serve` nor `lockgate ops`, and has started none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedProcess:
-    """A process that runs `lockgate serve`, with its options, and its folder in /proc."""
+    """A process that serves, with its subcommand and its options, and its folder in /proc."""
 
     folder: Path
+    subcommand: str
     options: Sequence[str]
 
     def read_environment(self) -> list[str]:
@@ -29,7 +31,7 @@ class ServedProcess:
 
 
 def read_served_process(pid: int) -> ServedProcess:
-    """Return the process with this id, or the one it has started, that runs `lockgate serve`.
+    """Return the process with this id, or the one it has started, that serves.
 
     Process 1 of a container may be a shell or an init: the options are those of the innermost
     process, whose command line has no variables of a shell.
@@ -43,7 +45,9 @@ def read_served_process(pid: int) -> ServedProcess:
         raise NotServing(f"there is no process {pid}") from None
     served = [process for process in map(_read_process, _iter_tree(pid)) if process]
     if not served:
-        raise NotServing(f"process {pid} ({program}) does not run `lockgate serve`")
+        raise NotServing(
+            f"process {pid} ({program}) does not run `lockgate serve` or `lockgate ops`"
+        )
     return served[-1]
 
 
@@ -54,8 +58,8 @@ def _read_process(pid: int) -> ServedProcess | None:
     except OSError:  # it has just ended
         return None
     for position, word in enumerate(words[1:], start=1):
-        if word == "serve" and PurePath(words[position - 1]).name in _PROGRAMS:
-            return ServedProcess(folder, words[position + 1 :])
+        if word in _SUBCOMMANDS and PurePath(words[position - 1]).name in _PROGRAMS:
+            return ServedProcess(folder, word, words[position + 1 :])
     return None
 
 

@@ -3,15 +3,20 @@
 from dataclasses import dataclass, field
 
 from gateway.auth.principal import Principal
+from gateway.ratelimit.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class GuardRule:
-    """One rule of a route. `is_met` is None for a rule that only a real request can decide."""
+    """One rule of a route. `is_met` is None for a rule that only a real request can decide.
+
+    `policy` is that of a limit, with the rates that are in force.
+    """
 
     name: str
     text: str
     is_met: bool | None = None
+    policy: Policy | None = None
 
 
 @dataclass(slots=True)

@@ -132,9 +132,9 @@ def _describe(call: object, policies: Policies, request: Request) -> Iterator[Gu
     elif isinstance(call, Limited):
         for declared in call.policies:
             policy = policies.get(declared.name, declared)
-            text = f"{policy.name}, {policy.limit_text} per {policy.per}"
+            text = f"{policy.name}, {policy.limit_text} per {policy.per}{policy.cost_text}"
             tier = _describe_tier(policy, find_principal(request))
-            yield GuardRule("limit", f"{text}{tier}; not charged here")
+            yield GuardRule("limit", f"{text}{tier}; not charged here", policy=policy)
     elif call is not authenticate and not isinstance(call, ResourceLookup | LoadComposite):
         name = getattr(call, "__qualname__", type(call).__qualname__)
         yield GuardRule("dependency", f"{name} may refuse the request; it is not called here")

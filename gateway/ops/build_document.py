@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.ops.caller_keys import CallerKeys, FoundKey
+from gateway.ops.caller_keys import CallerKeys, FoundKey, InvalidCaller
 from gateway.ops.models import OverrideChange, Proposal
 from gateway.ops.ops_errors import InvalidChange, InvalidField
 from gateway.ratelimit.live.live_document import LiveDocument
@@ -64,8 +64,7 @@ class DocumentChange:
             return {}
         merged = dict(present)
         for key, override in given.items():
-            issuer = None if override is None else override.issuer
-            found = self._keys.find(self._policy, key, issuer, field=f"overrides.{key}")
+            found = self._find_key(key, None if override is None else override.issuer)
             if found.partition in self.shown_keys:
                 other = self.shown_keys[found.partition]
                 message = f"is the same caller as {other}; give it once"
@@ -77,6 +76,13 @@ class DocumentChange:
                 fields["caller"] = self._find_caller(found, override.caller, key)
                 merged[found.partition] = _drop_nulls(fields)
         return merged
+
+    def _find_key(self, key: str, issuer: str | None) -> FoundKey:
+        try:
+            return self._keys.find(self._policy, key, issuer)
+        except InvalidCaller as error:
+            field = f"overrides.{key}" + (".issuer" if error.part == "issuer" else "")
+            raise InvalidChange([InvalidField(field, str(error))]) from error
 
     def _find_caller(self, found: FoundKey, given: str | None, key: str) -> str | None:
         """Return the caller to show for a key: a name that is not of the key is refused."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gateway.api_keys.api_key import ISSUER as KEY_ISSUER
-from gateway.ops.ops_errors import InvalidChange, InvalidField
 from gateway.ratelimit.partition import ParsedKey, describe, parse_key
 from gateway.ratelimit.policy import Policy
 
@@ -20,6 +19,14 @@ class FoundKey(NamedTuple):
     caller: str | None
 
 
+class InvalidCaller(Exception):
+    """A key that fits no caller of its policy; `part` says which part of it is not valid."""
+
+    def __init__(self, part: Literal["key", "issuer"], message: str) -> None:
+        super().__init__(message)
+        self.part = part
+
+
 class CallerKeys:
     """Finds keys. A value of a token is counted by its hash, together with the issuer of the token.
 
@@ -31,27 +38,27 @@ class CallerKeys:
         self._providers = list(providers)
         self._of_clients = [*self._providers, *([gateway] if gateway else [])]
 
-    def find(self, policy: Policy, key: str, issuer: str | None, *, field: str = "key") -> FoundKey:
+    def find(self, policy: Policy, key: str, issuer: str | None) -> FoundKey:
         """Find the key that counts a caller under a policy.
 
         A key as the ops API shows it, such as `user:#9f2c...`, needs no issuer.
 
         Raises:
-            InvalidChange: names `field`: it is no key, or the issuer is missing or unknown.
+            InvalidCaller: it is no key, or the issuer is missing or unknown.
         """
         if not key.partition(":")[2]:
             message = "must be a kind and a value, such as user:42 or address:192.0.2.7"
-            raise InvalidChange([InvalidField(field, message)])
+            raise InvalidCaller("key", message)
         if not key.isprintable():
-            raise InvalidChange([InvalidField(field, "must have only printable characters")])
+            raise InvalidCaller("key", "must have only printable characters")
         try:
             parsed = parse_key(policy, key)
             if parsed.needs_issuer:
-                chosen = self._choose_issuer(parsed, issuer, field)
+                chosen = self._choose_issuer(parsed, issuer)
                 return FoundKey(parsed.make_partition(chosen), key)
             partition = parsed.make_partition("")
         except ValueError as error:
-            raise InvalidChange([InvalidField(field, str(error))]) from error
+            raise InvalidCaller("key", str(error)) from error
         return FoundKey(partition, describe(partition))
 
     def is_caller_of(self, policy: Policy, partition: str, caller: str) -> bool:
@@ -62,7 +69,7 @@ class CallerKeys:
                     return True
         return False
 
-    def _choose_issuer(self, key: ParsedKey, issuer: str | None, field: str) -> str:
+    def _choose_issuer(self, key: ParsedKey, issuer: str | None) -> str:
         of_tokens = self._of_clients if key.kind in _OF_CLIENTS else self._providers
         if issuer is None and len(of_tokens) == 1:
             return of_tokens[0]
@@ -70,5 +77,4 @@ class CallerKeys:
         if issuer in known:
             return str(issuer)
         problem = "must be set" if issuer is None else "is not an issuer of the settings"
-        name = "issuer" if field == "key" else f"{field}.issuer"
-        raise InvalidChange([InvalidField(name, f"{problem}: one of {', '.join(known)}")])
+        raise InvalidCaller("issuer", f"{problem}: one of {', '.join(known)}")

@@ -7,11 +7,11 @@ from math import ceil
 from typing import NamedTuple
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ops.caller_keys import CallerKeys, FoundKey
+from gateway.ops.caller_keys import CallerKeys, FoundKey, InvalidCaller
 from gateway.ops.limit_description import describe_override
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import CallerStanding, Override, RuleStanding
-from gateway.ops.ops_errors import CountsUnavailable
+from gateway.ops.ops_errors import CountsUnavailable, InvalidChange, InvalidField
 from gateway.ratelimit.algorithms.concurrency import RETRY_AFTER
 from gateway.ratelimit.limiter import Charge, RateLimiter, Standing
 from gateway.ratelimit.live.live_limits import LiveLimits, PolicyView
@@ -58,7 +58,7 @@ class CallerLookup:
             CountsUnavailable: the counts cannot be read.
         """
         view = self._store.find(caller.policy)
-        found = self._keys.find(view.declared, caller.key, caller.issuer)
+        found = self._find_key(view.declared, caller)
         override = _find_override(view, found)
         rules = view.in_force.find_rules(found.partition, caller.tier, time.time())
         if isinstance(rules, Block):
@@ -79,9 +79,16 @@ class CallerLookup:
             ChangesUnavailable: there is no database, or it does not respond.
         """
         view = self._store.find(caller.policy)
-        found = self._keys.find(view.declared, caller.key, caller.issuer)
+        found = self._find_key(view.declared, caller)
         with translate_errors({found.partition: caller.key}):
             await self._live.reset(view.name, found.partition, author)
+
+    def _find_key(self, policy: Policy, caller: CallerKey) -> FoundKey:
+        try:
+            return self._keys.find(policy, caller.key, caller.issuer)
+        except InvalidCaller as error:
+            location = "path" if error.part == "key" else "query"
+            raise InvalidChange([InvalidField(error.part, str(error), location)]) from error
 
     async def _read_standings(self, rules: Sequence[Rule], found: FoundKey) -> Sequence[Standing]:
         if self._limiter is None:

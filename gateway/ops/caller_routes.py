@@ -7,14 +7,17 @@ from fastapi import APIRouter, Depends, Query
 from gateway.auth.dependencies import Caller, requires
 from gateway.ops.caller_lookup import CallerKey, CallerLookup
 from gateway.ops.models import CallerStanding, Reason
-from gateway.ops.ops_errors import UnknownLimit, describe_problems
+from gateway.ops.ops_errors import (
+    ChangesUnavailable,
+    CountsUnavailable,
+    UnknownLimit,
+    describe_problems,
+)
 from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ops.preconditions import create_author
 from gateway.resources import Resource
 
 router = APIRouter(tags=["callers"])
-
-_UNKNOWN = describe_problems(UnknownLimit)
 
 
 async def read_key(
@@ -24,7 +27,11 @@ async def read_key(
     return CallerKey(policy, key, issuer, tier)
 
 
-@router.get("/limits/{policy}/callers/{key}", dependencies=[requires(READ)], responses=_UNKNOWN)
+@router.get(
+    "/limits/{policy}/callers/{key}",
+    dependencies=[requires(READ)],
+    responses=describe_problems(UnknownLimit, CountsUnavailable),
+)
 async def get_caller(
     named: Annotated[CallerKey, Depends(read_key)], lookup: Resource[CallerLookup]
 ) -> CallerStanding:
@@ -35,7 +42,7 @@ async def get_caller(
 @router.delete(
     "/limits/{policy}/callers/{key}",
     dependencies=[requires(WRITE)],
-    responses=_UNKNOWN,
+    responses=describe_problems(UnknownLimit, ChangesUnavailable),
     status_code=204,
 )
 async def reset_caller(

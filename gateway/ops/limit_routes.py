@@ -12,6 +12,7 @@ from gateway.ops.limit_description import describe_entry
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import History, JournalNumber, Limit, LimitChange, LimitList, Rollback
 from gateway.ops.ops_errors import (
+    ChangesUnavailable,
     PreconditionFailed,
     PreconditionRequired,
     UnknownLimit,
@@ -19,14 +20,16 @@ from gateway.ops.ops_errors import (
 )
 from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ops.preconditions import EditedBy, format_version
-from gateway.ops.strict_body import STRICT_BODY
+from gateway.ops.strict_body import BODY_RESPONSES, STRICT_BODY
 from gateway.ratelimit.live.limit_history import MAX_ENTRIES, HistoryEntry
 from gateway.resources import Resource
 
 router = APIRouter(tags=["limits"])
 
 _UNKNOWN = describe_problems(UnknownLimit)
-_CHANGED = describe_problems(UnknownLimit, PreconditionFailed, PreconditionRequired)
+_CHANGED = BODY_RESPONSES | describe_problems(
+    UnknownLimit, PreconditionFailed, PreconditionRequired, ChangesUnavailable
+)
 
 
 @router.get("/limits", dependencies=[requires(READ)])
@@ -72,7 +75,7 @@ async def patch_limit(
 @router.get(
     "/limits/{policy}/history",
     dependencies=[requires(READ)],
-    responses=_UNKNOWN,
+    responses=describe_problems(UnknownLimit, ChangesUnavailable),
     response_model=History,
 )
 async def get_history(

@@ -1,10 +1,13 @@
 """The ops app: its middleware in the order of a request, and its routes."""
 
+from typing import Any
+
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from gateway.errors.handlers import install_error_handlers
+from gateway.health import LIVENESS_PATH
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.allowed_hosts import AllowedHosts
 from gateway.middleware.body_limit import BodyLimit
@@ -12,7 +15,7 @@ from gateway.middleware.compression import Compression
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi.document import document_responses
-from gateway.ops import caller_routes, limit_routes, status_route, traffic_routes
+from gateway.ops import caller_routes, health_route, limit_routes, status_route, traffic_routes
 from gateway.ops.console import console_routes
 from gateway.ops.console.static_files import load_console
 from gateway.ops.ops_errors import install_ops_errors
@@ -37,6 +40,17 @@ _ROUTERS = (
 )
 
 
+_PROBE_PATHS = (LIVENESS_PATH,)
+"""An orchestrator names the address of the process as the host, and must not take an overloaded
+process for a dead one."""
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The path or the query is malformed"},
+    421: {"description": "The host of the request is not in ops.hosts"},
+}
+"""The responses of each route that follow from the middleware, for OpenAPI."""
+
+
 class OpsApp(FastAPI):
     """FastAPI inside the middleware of the ops app."""
 
@@ -46,12 +60,12 @@ class OpsApp(FastAPI):
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
         middleware = [
-            Middleware(AccessLog, server=server),
+            Middleware(AccessLog, server=server, probe_paths=_PROBE_PATHS),
             Middleware(SecurityHeaders),
             Middleware(RequestContextMiddleware, may_compress=True),
-            Middleware(AllowedHosts, server=server, exempt_paths=(), setting="ops.hosts"),
+            Middleware(AllowedHosts, server=server, exempt_paths=_PROBE_PATHS, setting="ops.hosts"),
             Middleware(TargetValidation),
-            Middleware(RequestRoom),
+            Middleware(RequestRoom, exempt_paths=_PROBE_PATHS),
             Middleware(Compression),
             Middleware(
                 BodyLimit, max_bytes=server.max_body_bytes, find_route_path=routes.find_path
@@ -87,7 +101,8 @@ def create_ops_app(settings: Settings, resources: Resources) -> OpsApp:
     install_error_handlers(app)
     install_ops_errors(app)
     for router in _ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=_RESPONSES)
+    app.include_router(health_route.router)
     refuse_unguarded(app)
     document_responses(app)
     return app

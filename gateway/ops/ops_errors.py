@@ -39,7 +39,7 @@ class UnknownLimit(OpsError):
 
 
 class AmbiguousBody(OpsError):
-    """A body that is JSON, but that two parsers could read differently."""
+    """The body is not one JSON object that all parsers read alike."""
 
     status = 400
     title = HTTPStatus(400).phrase
@@ -109,38 +109,60 @@ class TrafficUnknown(OpsError):
 
 
 class InvalidField(NamedTuple):
-    """A field of the body that is not valid; the path of an override has its key."""
+    """A field of a request that is not valid; the path of an override has its key.
+
+    `location` is one of `gateway.errors.problem_json.LOCATIONS`.
+    """
 
     field: str
     message: str
+    location: str = "body"
 
 
 class InvalidChange(OpsError):
-    """A live document that does not fit its policy."""
+    """A live document that does not fit its policy, or a key that is none of it."""
 
     status = 422
     type = INVALID_REQUEST
     title = "Invalid request"
 
-    def __init__(self, fields: Sequence[InvalidField], *, location: str = "body") -> None:
-        listed = [f"{location} {it.field}: {it.message}" for it in fields[:MAX_ERRORS_IN_DETAIL]]
+    def __init__(self, fields: Sequence[InvalidField]) -> None:
+        listed = [f"{it.location} {it.field}: {it.message}" for it in fields[:MAX_ERRORS_IN_DETAIL]]
         errors = [
-            {"in": location, "field": it.field, "message": it.message} for it in fields[:MAX_ERRORS]
+            {"in": it.location, "field": it.field, "message": it.message}
+            for it in fields[:MAX_ERRORS]
         ]
         super().__init__("; ".join(listed), errors=errors)
 
 
 def describe_problems(*errors: type[OpsError]) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a route that raises these errors."""
-    return {error.status: _describe_problem(error) for error in errors}
+    statuses = dict.fromkeys(error.status for error in errors)
+    return {
+        status: _describe_status([it for it in errors if it.status == status])
+        for status in statuses
+    }
 
 
-def _describe_problem(error: type[OpsError]) -> dict[str, Any]:
-    summary = (error.__doc__ or "").partition("\n")[0]
-    kind = ProblemType(f"{error.__name__}Problem", error.type, error.status, summary)
-    schema = kind.build_schema()
+def _describe_status(errors: Sequence[type[OpsError]]) -> dict[str, Any]:
+    """Return the response of a status that these errors share."""
+    schemas = [_build_schema(error) for error in errors]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {
+        "description": " ".join(map(_summarize, errors)),
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}},
+    }
+
+
+def _build_schema(error: type[OpsError]) -> dict[str, Any]:
+    name = f"{error.__name__}Problem"
+    schema = ProblemType(name, error.type, error.status, _summarize(error)).build_schema()
     schema["properties"] |= error.member_schemas
-    return {"description": summary, "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
+    return schema
+
+
+def _summarize(error: type[OpsError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]
 
 
 def install_ops_errors(app: FastAPI) -> None:

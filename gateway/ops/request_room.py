@@ -1,6 +1,6 @@
 """`RequestRoom`: bounds the requests in flight on the ops port, and keeps room for changes."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,11 +18,12 @@ class RequestRoom:
 
     A change needs `limits:write`, which is checked before the body is read. So a caller with
     `limits:read` alone cannot keep an operator from a change, however many requests it sends.
+    Requests for `exempt_paths` always pass.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, exempt_paths: Collection[str] = ()) -> None:
         self._changes = LoadShedding(app, max_concurrency=MAX_CHANGES)
-        self._reads = LoadShedding(app, max_concurrency=MAX_READS)
+        self._reads = LoadShedding(app, max_concurrency=MAX_READS, exempt_paths=exempt_paths)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request, or refuse it with 503."""

@@ -3,7 +3,7 @@
 from fastapi import Depends, Request
 
 from gateway.auth.jwt.strict_json import parse_object
-from gateway.ops.ops_errors import AmbiguousBody
+from gateway.ops.ops_errors import AmbiguousBody, describe_problems
 
 
 async def require_strict_body(request: Request) -> None:
@@ -19,3 +19,9 @@ async def require_strict_body(request: Request) -> None:
 
 
 STRICT_BODY = Depends(require_strict_body)
+
+BODY_RESPONSES = {
+    **describe_problems(AmbiguousBody),
+    408: {"description": "The body arrives too slowly"},
+}
+"""The responses of a route with a body, for OpenAPI."""

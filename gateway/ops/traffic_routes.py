@@ -17,7 +17,7 @@ from gateway.ops.ops_errors import (
 )
 from gateway.ops.ops_scopes import READ
 from gateway.ops.simulations import Simulations
-from gateway.ops.strict_body import STRICT_BODY
+from gateway.ops.strict_body import BODY_RESPONSES, STRICT_BODY
 from gateway.ops.traffic import Traffic, explain_absence
 from gateway.ops.usage_reports import report_usage, report_usage_now
 from gateway.ratelimit.recording.merge_files import merge_files
@@ -46,7 +46,7 @@ async def get_usage(
 @router.post(
     "/limits/{policy}/simulate",
     dependencies=[STRICT_BODY],
-    responses=describe_problems(UnknownLimit, SimulationRefused, SimulationsBusy),
+    responses=BODY_RESPONSES | describe_problems(UnknownLimit, SimulationRefused, SimulationsBusy),
 )
 async def simulate_limit(
     policy: str, proposal: Proposal, simulations: Resource[Simulations]

@@ -82,6 +82,13 @@ class Policy(ABC):
         """The limit in words, as in a list of routes: `120/minute burst 5`."""
 
     @property
+    def cost_text(self) -> str:
+        """The cost of a request, to append to the limit: `, cost 5`; "" if it is 1."""
+        if not isinstance(self.cost, int):
+            return ", cost per request"
+        return f", cost {self.cost}" if self.cost != 1 else ""
+
+    @property
     def needs_caller(self) -> bool:
         """Whether it counts callers, so that a request without a valid token is refused."""
         return self.per != "address"

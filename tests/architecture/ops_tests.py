@@ -6,7 +6,7 @@ They are parts of one app, which is tested by its routes.
 from collections.abc import Iterator, Mapping, Sequence
 
 _MODULES: Mapping[str, Sequence[str]] = {
-    "test_ops_app": ("operator_tokens", "ops_scopes", "security_headers"),
+    "test_ops_app": ("health_route", "operator_tokens", "ops_scopes", "security_headers"),
     "test_limit_routes": (
         "build_document",
         "limit_description",

@@ -226,6 +226,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/ops/test_ops_openapi.py": "the statuses of all routes of the ops app",
     "tests/gateway/ratelimit/algorithms/test_settlement.py": "all algorithms that are settled",
     "tests/gateway/api_keys/test_key_tiers.py": "limits by the claims of API keys",
     "tests/gateway/ratelimit/redis/test_leases.py": "leases in Redis and in process alike",

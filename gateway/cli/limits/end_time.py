@@ -43,6 +43,18 @@ def describe_end(text: str) -> str:
     return format_end(datetime.fromisoformat(text))
 
 
+def format_time_left(end: datetime, now: datetime) -> str:
+    """Format the time until an end by its two largest units: `3 d 4 h`, `1 h 59 min`, `5 min`.
+
+    It is rounded up to a minute, and "0 min" once the end has come.
+    """
+    minutes = max(0, -((now - end) // timedelta(minutes=1)))
+    hours, days = minutes // 60, minutes // 1_440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
 def _parse_duration(text: str, now: datetime) -> datetime | None:
     found = _DURATION.fullmatch(text)
     if found is None or not int(found[1]):

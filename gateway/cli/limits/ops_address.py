@@ -88,14 +88,17 @@ def _is_address(parts: SplitResult) -> bool:
 
 
 def _find_token(option: str | None) -> tuple[str | None, str | None]:
-    """Return the token and where it is from."""
-    text = option or os.environ.get(OPS_TOKEN_VARIABLE)
-    source = "--token" if option else OPS_TOKEN_VARIABLE
+    """Return the token and where it is from; an empty one is an error, as it was to be one."""
+    text, source = os.environ.get(OPS_TOKEN_VARIABLE), OPS_TOKEN_VARIABLE
+    if option is not None:
+        text, source = option, "--token"
     if option == "-":
         text, source = sys.stdin.readline(_MAX_TOKEN_LENGTH), "standard input"
-    token = (text or "").strip().removeprefix("Bearer ").strip()
-    if not token:
+    if text is None:
         return None, None
+    token = text.lstrip().removeprefix("Bearer ").strip()
+    if not token:
+        raise InvalidAddress(f"{source} is empty: it must have the token of an operator")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise InvalidAddress(f"{source} must have one token")
     return token, source

@@ -48,8 +48,8 @@ class StaleVersion(OpsRefusal):
 
 _KINDS = {409: NoSimulation, 412: StaleVersion}
 _HINTS = {
-    400: "is the host of the URL in `ops.hosts`?",
     412: "412: nothing is changed",
+    421: "is the host of the URL in `ops.hosts`?",
     428: "this command sends If-Match: does a proxy in between remove it?",
 }
 

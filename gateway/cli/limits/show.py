@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from gateway.cli.limits.change import describe_limit
-from gateway.cli.limits.end_time import describe_end
+from gateway.cli.limits.end_time import describe_end, format_time_left
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.limit_document import VALUES, format_value
 from gateway.cli.limits.ops_address import find_ops_address
@@ -12,11 +13,11 @@ from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.override_text import describe_override
 from gateway.cli.limits.terminal import format_rows, print_json, to_json
 from gateway.cli.time_format import format_time
-from gateway.ops.models import Limit
+from gateway.ops.models import Limit, Override
 from gateway.settings.errors import escape
 
 _HEAD = ("", "IN FORCE", "LIVE", "SETTINGS", "CODE")
-_OVERRIDES_HEAD = ("KEY", "CALLER", "OVERRIDE", "REASON")
+_OVERRIDES_HEAD = ("KEY", "CALLER", "ENDS IN", "OVERRIDE", "REASON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +40,8 @@ def _iter_lines(limit: Limit) -> Iterator[str]:
         yield escape(f"changed {at} by {limit.changed.by}: {limit.changed.reason}")
     until = (limit.live or {}).get("until")
     if until:
-        yield f"until {describe_end(until)}"
+        left = format_time_left(datetime.fromisoformat(until), datetime.now(UTC))
+        yield f"until {describe_end(until)}, in {left}"
     if limit.fault is not None:
         yield escape(f"the live document is not in force: {limit.fault}")
     yield escape(f"without Redis: {values.without_redis}; cost of a request: {values.cost}")
@@ -48,11 +50,15 @@ def _iter_lines(limit: Limit) -> Iterator[str]:
     yield ""
     yield format_rows(_HEAD, (_to_row(limit, name) for name in VALUES))
     if limit.overrides:
-        rows = [
-            (it.key, it.caller or "-", describe_override(it.model_dump(mode="json")), it.reason)
-            for it in limit.overrides
-        ]
+        rows = map(_to_override_row, limit.overrides)
         yield f"\n{format_rows(_OVERRIDES_HEAD, rows)}"
+
+
+def _to_override_row(override: Override) -> tuple[str, ...]:
+    until = override.until
+    left = "-" if until is None else format_time_left(until, datetime.now(UTC))
+    text = describe_override(override.model_dump(mode="json"))
+    return (override.key, override.caller or "-", left, text, override.reason)
 
 
 def _to_row(limit: Limit, name: str) -> tuple[str, ...]:

@@ -28,8 +28,9 @@ _CLEAR = "\x1b[H\x1b[2J"  # the cursor to the top left, and erase (ECMA-48)
 def run(options: argparse.Namespace) -> int:
     """Read the usage again and again, and redraw it; plain lines if the output is no terminal.
 
-    A reading without a response is reported, and the next one follows: a gateway that is
-    restarted does not end it. A refusal of the ops app does.
+    A later reading without a response is reported, and the next one follows: a gateway that is
+    restarted does not end it. A refusal of the ops app does, and a first reading without a
+    response, because the address is wrong then.
     """
     pause = Event()  # never set: a wait that Ctrl-C interrupts
     readings = count() if options.count is None else range(options.count)
@@ -40,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
             try:
                 _print_reading(options, client.list_limits(), client.read_usage_now())
             except OpsClientError as error:
-                if isinstance(error, OpsRefusal) and error.status < 500:
+                is_refused = isinstance(error, OpsRefusal) and error.status < 500
+                if is_refused or not number:
                     raise
                 print_error(f"{format_time(time.time())} {'; '.join(error.messages)}")
     return ExitStatus.DONE

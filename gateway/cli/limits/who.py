@@ -12,8 +12,7 @@ from gateway.cli.standard_streams import print_error
 from gateway.ops.models import CallerStanding, Kind, Limit, RuleStanding
 from gateway.settings.errors import escape
 
-_MAX_WHY_LENGTH = 2_000
-_HEAD = ("POLICY", "LIMITED", "REMAINING", "OF", "RETRY IN", "OVERRIDE", "WHY")
+_HEAD = ("POLICY", "LIMITED", "REMAINING", "OF", "RETRY IN")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,8 +31,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({limit.name: to_json(standing) for limit, standing in found})
         return ExitStatus.DONE
-    rows = (_to_row(limit, standing) for limit, standing in found)
-    print(format_rows(_HEAD, rows, max_length=_MAX_WHY_LENGTH))
+    print(format_rows(_HEAD, [_to_row(limit, standing) for limit, standing in found]))
+    print()  # the reasons are sentences, which a narrow terminal has no column for
+    for limit, standing in found:
+        print(escape(f"{limit.name}: {_explain(standing)}"))
     return ExitStatus.DONE
 
 
@@ -47,7 +48,6 @@ def _counts(limit: Limit, key: str) -> bool:
 
 
 def _to_row(limit: Limit, standing: CallerStanding) -> tuple[str, ...]:
-    override = standing.override
     # The rule that decides is the one with the longest wait, or with the least left.
     rule = max(standing.rules, key=_order, default=None)
     return (
@@ -56,9 +56,14 @@ def _to_row(limit: Limit, standing: CallerStanding) -> tuple[str, ...]:
         "-" if rule is None else str(rule.remaining),
         "-" if rule is None else _describe_quota(limit.kind, rule),
         f"{ceil(rule.retry_after_seconds)} s" if rule and standing.limited else "-",
-        "-" if override is None else describe_override(override.model_dump(mode="json")),
-        standing.why,
     )
+
+
+def _explain(standing: CallerStanding) -> str:
+    """Return why a caller is limited or not, and what its override is."""
+    if standing.override is None:
+        return standing.why
+    return f"{standing.why} {describe_override(standing.override.model_dump(mode='json'))}."
 
 
 def _describe_quota(kind: Kind, rule: RuleStanding) -> str:

@@ -8,8 +8,11 @@ hashed, as they are in Redis; the file has no token and no name of a caller.
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
+from gateway.ratelimit.recording.events import RecordedKey
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.recording.segment import COLUMNS, Segment
 from gateway.ratelimit.rule import Rule
@@ -22,11 +25,17 @@ _LINE_ITEMS = 1_000
 _LINE_TEXTS = 100
 """How many items with texts are in a line: they are longer than numbers."""
 
+_Item = TypeVar("_Item")
+
 Line = Mapping[str, object]
 
 
 def export_recordings(recordings: Iterable[Recording]) -> Iterator[bytes]:
-    """Return the file in pieces, each of which takes about a millisecond."""
+    """Return the file in pieces, each of which takes about a millisecond.
+
+    The items of a line are made for that line: thousands of lists at one time would start the
+    garbage collector, which takes much longer than a piece.
+    """
     compressor = zlib.compressobj(level=6, wbits=GZIP)
     for line in _make_lines(recordings):
         text = json.dumps(line, separators=(",", ":"))
@@ -51,24 +60,39 @@ def _make_lines(recordings: Iterable[Recording]) -> Iterator[Line]:
 
 
 def _make_segment_lines(segment: Segment) -> Iterator[Line]:
-    rule_sets: dict[tuple[Rule, ...] | None, int] = {}
-    keys = [
-        [it.policy, it.partition, it.tier, rule_sets.setdefault(it.rules, len(rule_sets))]
-        for it in segment.key_table
-    ]
+    rule_sets = {id(it.rules): it.rules for it in segment.key_table}
+    numbers = {identity: number for number, identity in enumerate(rule_sets)}
+
+    def list_key(it: RecordedKey) -> list[object]:
+        return [it.policy, it.partition, it.tier, numbers[id(it.rules)]]
+
     yield {"segment": {"rows": len(segment)}}
-    yield from _split("rule_sets", [_list_rules(rules) for rules in rule_sets], _LINE_TEXTS)
-    yield from _split("key_table", keys, _LINE_TEXTS)
-    yield from _split("prefixes", segment.prefixes, _LINE_TEXTS)
-    states = [[row, key, state.tolist()] for row, key, state in segment.states]
-    yield from _split("states", states, _LINE_TEXTS)
+    yield from _split("rule_sets", [*rule_sets.values()], _list_rules)
+    yield from _split("key_table", segment.key_table, list_key)
+    yield from _split("prefixes", segment.prefixes, str)
+    yield from _split_states(segment)
     for name in COLUMNS:
-        yield from _split(name, getattr(segment, name).tolist())
+        column: array[int] = getattr(segment, name)
+        for first in range(0, len(column), _LINE_ITEMS):
+            yield {"items": {name: column[first : first + _LINE_ITEMS].tolist()}}
 
 
-def _split(name: str, items: Sequence[object], length: int = _LINE_ITEMS) -> Iterator[Line]:
-    for first in range(0, len(items), length):
-        yield {"items": {name: items[first : first + length]}}
+def _split(name: str, items: Sequence[_Item], make: Callable[[_Item], object]) -> Iterator[Line]:
+    for first in range(0, len(items), _LINE_TEXTS):
+        yield {"items": {name: [make(it) for it in items[first : first + _LINE_TEXTS]]}}
+
+
+def _split_states(segment: Segment) -> Iterator[Line]:
+    """Yield the states, a line for so many that it has about `_LINE_ITEMS` numbers."""
+    line, numbers = list[list[object]](), 0
+    for row, key, state in segment.states:
+        line.append([row, key, state.tolist()])
+        numbers += len(state)
+        if numbers >= _LINE_ITEMS or len(line) >= _LINE_TEXTS:
+            yield {"items": {"states": line}}
+            line, numbers = [], 0
+    if line:
+        yield {"items": {"states": line}}
 
 
 def _list_rules(rules: Sequence[Rule] | None) -> list[list[object]] | None:

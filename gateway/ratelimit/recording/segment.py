@@ -42,9 +42,10 @@ class Segment:
     #   it takes. No request is split.
     # - `states` has (row of the request, key, state), in the order of rows.
     # - Only the last event is ever changed: a gap that grows, a request that gets what belongs to
-    #   all of its rows.
+    #   all of its rows. Its kind and MORE never are.
+    # - `_requests` is the number of requests in the first `_counted` rows.
 
-    __slots__ = ("costs", "flags", "key_table", "keys", "prefixes", "states", "times", "values")
+    __slots__ = (*COLUMNS, "_counted", "_requests", "key_table", "prefixes", "states")
 
     def __init__(self) -> None:
         self.flags = array("B")
@@ -55,6 +56,7 @@ class Segment:
         self.key_table: list[RecordedKey] = []
         self.prefixes: list[str] = []
         self.states: list[tuple[int, str, array[int]]] = []
+        self._counted = self._requests = 0
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -66,9 +68,14 @@ class Segment:
         return SETTLEMENT in self.flags.tobytes()
 
     def count_requests(self) -> int:
-        """Return the number of requests: decisions after which no row is about the same one."""
-        flags = self.flags.tobytes()
-        return sum(flags.count(last) for last in range(GAP) if not last & MORE)
+        """Return the number of requests: decisions after which no row is about the same one.
+
+        It reads the rows that are new since the last call: it is called each second.
+        """
+        new = self.flags[self._counted :].tobytes()
+        self._counted += len(new)
+        self._requests += sum(new.count(last) for last in range(GAP) if not last & MORE)
+        return self._requests
 
     def list_decided_keys(self) -> list[RecordedKey]:
         """Return the keys of the decisions, each once."""
@@ -78,7 +85,7 @@ class Segment:
     def copy(self) -> "Segment":
         """Copy the rows so far."""
         copy = Segment()
-        for name in self.__slots__:
+        for name in (*COLUMNS, "key_table", "prefixes", "states"):
             setattr(copy, name, getattr(self, name)[:])
         return copy
 

@@ -23,7 +23,8 @@ console use it. It has a port of its own ([settings](settings.md#ops), 9000 by d
 [the decision](../decisions/ops-app.md).
 
 A request needs an access token whose audience is `ops.audience`, with the scope that the table
-names: no token of the public port is accepted. Its `Host` must be one of `ops.hosts`. Every
+names: no token of the public port is accepted. Its `Host` must be one of `ops.hosts` (421
+otherwise). The liveness probe needs neither. Every
 response has `Cache-Control: no-store`, and no field of CORS. Errors are problem documents, as
 [on the public port](errors.md).
 
@@ -75,11 +76,16 @@ def _iter_routes() -> Iterator[tuple[str, str, str, str, str]]:
             success = min(operation["responses"])
             yield (
                 code(f"{method.upper()} {path}{suffix}"),
-                code(next(iter(operation["security"][0].values()))[0]),
+                _format_scope(operation),
                 _format_content(operation.get("requestBody", {})),
                 success if success != "200" else _format_content(operation["responses"]["200"]),
                 _summarize(operation["description"]),
             )
+
+
+def _format_scope(operation: Schema) -> str:
+    """Return the scope of a route; "" if it needs no token."""
+    return "".join(code(*scopes) for it in operation.get("security", ()) for scopes in it.values())
 
 
 def _format_content(message: Schema) -> str:

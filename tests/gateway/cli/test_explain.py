@@ -136,6 +136,9 @@ def test_the_limit_of_the_tier_of_the_caller_is_named(
         f"plans, 9/minute per user{texts[0]}; not charged here",
         f"calls, 2 at one time per user{texts[1]}; not charged here",
     ]
+    limits = [rule["limit"] for rule in found["rules"]]
+    assert [it["tiers"] for it in limits if it] == [{"pro": "10/second, 99/minute"}, {"pro": 8}]
+    assert [it["limit"] for it in limits if it] == [None, 2]
 
 
 def test_the_token_that_a_public_route_forwards_is_called_unverified(shell: Shell) -> None:

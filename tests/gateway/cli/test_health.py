@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest import mock
 
@@ -17,6 +18,14 @@ from gateway.app_loader import Application
 from gateway.cli.main import main
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server, Settings
+from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops
+
+
+@pytest.fixture
+async def ops() -> AsyncIterator[OpsServer]:
+    with make_settings(has_database=False) as settings:
+        async with run_ops(settings) as server:
+            yield server
 
 
 async def ask(*options: str) -> int:
@@ -110,6 +119,21 @@ def test_another_process_is_a_failure_even_if_a_gateway_serves(
         finally:
             os.killpg(process.pid, signal.SIGKILL)
     assert f"lockgate: {error}".format(pid=process.pid) in capsys.readouterr().err
+
+
+async def test_the_ops_port_is_asked_and_lockgate_ops_has_no_other(
+    ops: OpsServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = ops.url.rpartition(":")[2]
+    assert await ask("--ops", "--port", port) == 0
+    assert capsys.readouterr().out == "The ops app is serving.\n"
+    words = [sys.executable, "-c", "input()", "lockgate", "ops", "--port", port]
+    process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
+    assert await ask("--pid", str(process.pid)) == 0
+    await process.communicate(b"\n")
+    monkeypatch.setenv("LOCKGATE_OPS__PORT", "1")
+    assert await ask("--ops") == 1
+    assert "the ops app does not serve on 127.0.0.1, port 1: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("pid", ["4194305", "0", "-1"])

@@ -94,7 +94,19 @@ def test_the_json_has_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None
         "dpop": False,
         "public": None,
         "limits": [
-            {"name": "pages", "rate": "10/minute", "burst": None, "per": "user", "shadow": False}
+            {
+                "name": "pages",
+                "rate": "10/minute",
+                "limit": None,
+                "burst": None,
+                "shadow": False,
+                "per": "user",
+                "tiers": {},
+                "tier_claim": None,
+                "without_redis": "local",
+                "prefetch": None,
+                "cost": 1,
+            }
         ],
         "services": ["orders", "users"],
         "composites": ["Page"],
@@ -162,14 +174,52 @@ def test_the_limits_of_slowapis_decorators_are_listed(
         (route["method"], route["path"]): route["limits"]
         for route in json.loads(capsys.readouterr().out)
     }
-    assert {
-        "name": "slowapi",
-        "rate": "5 per 1 hour",
-        "burst": None,
-        "per": None,
-        "shadow": False,
-    } in (limits_by_route["POST", "/slow"])
+    (chats, *decorated) = limits_by_route["POST", "/slow"]
+    assert all(limit.keys() == chats.keys() for limit in decorated)
+    found = {
+        (it["name"], it["rate"], it["per"], it["shadow"], str(it["tiers"])) for it in decorated
+    }
+    assert ("slowapi", "5 per 1 hour", None, False, "{}") in found
     assert limits_by_route["GET", "/free"] == []
+
+
+TIERS = """
+from fastapi import APIRouter
+
+from gateway.auth import requires
+from gateway.ratelimit import ConcurrencyLimit, RateLimit, limited
+
+PLANS = RateLimit("plans", "60/minute", tiers={"pro": "600/minute"}, tier_claim="plan", cost=5)
+REPORTS = RateLimit("reports", "9/minute", burst=3, prefetch=None, cost=lambda request: 2)
+STREAMS = ConcurrencyLimit("streams", 4, tiers={"pro": 8}, tier_claim="plan", shadow=True)
+router = APIRouter(dependencies=[requires(), limited(PLANS, REPORTS, STREAMS)])
+
+
+@router.get("/tiers")
+async def get_tiers() -> int:
+    return 1
+"""
+
+
+def test_tiers_costs_and_concurrency_of_limits_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / PACKAGE / "composites" / "tiers.py").write_text(TIERS)
+    assert main(["routes"]) == 0
+    (row,) = [it for it in capsys.readouterr().out.splitlines() if "/tiers" in it]
+    assert re.split("  +", row)[3] == (
+        "plans 60/minute per user by plan, cost 5, reports 9/minute burst 3 per user, "
+        "cost per request, streams 4 at one time per user by plan (shadow)"
+    )
+    assert main(["routes", "--json"]) == 0
+    routes = json.loads(capsys.readouterr().out)
+    (limits,) = [it["limits"] for it in routes if it["path"] == "/tiers"]
+    names = ("rate", "limit", "burst", "tiers", "tier_claim", "cost")
+    assert [tuple(it[name] for name in names) for it in limits] == [
+        ("60/minute", None, None, {"pro": "600/minute"}, "plan", 5),
+        ("9/minute", None, 3, {}, None, "per request"),
+        (None, 4, None, {"pro": 8}, "plan", 1),
+    ]
 
 
 ROUTES = """

@@ -126,7 +126,7 @@ async def test_keys_of_other_kinds_are_refused(operator: httpx.AsyncClient) -> N
         refused = await operator.get(f"/limits/{policy}/callers/{key}")
         assert refused.status_code == 422
         (error,) = refused.json()["errors"]
-        assert error["field"] == "key"
+        assert (error["in"], error["field"]) == ("path", "key")
         assert message in error["message"]
 
 
@@ -142,7 +142,7 @@ async def test_the_issuer_must_be_named_if_there_are_several() -> None:
                 refused = await operator.get(path)
                 assert refused.status_code == 422
                 (error,) = refused.json()["errors"]
-                assert error["field"] == "issuer"
+                assert (error["in"], error["field"]) == ("query", "issuer")
                 assert "https://second" in error["message"]
                 keys = [
                     (await operator.get(path, params={"issuer": it.issuer})).json()["key"]

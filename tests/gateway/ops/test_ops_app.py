@@ -12,6 +12,7 @@ from gateway.app_loader import Application
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
 from gateway.fastapi_internals import iter_route_contexts
+from gateway.health import LIVENESS_PATH
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import Limit
 from gateway.ops.ops_app import MAX_BODY_BYTES, create_ops_app
@@ -51,7 +52,7 @@ def list_routes() -> list[tuple[str, str]]:
         (method, str(route.path))
         for route in iter_route_contexts(app.routes)
         for method in sorted(route.methods or ())
-        if route.path != "/" and not str(route.path).startswith(PUBLIC_PREFIX)
+        if route.path not in {"/", LIVENESS_PATH} and not str(route.path).startswith(PUBLIC_PREFIX)
     ]
 
 
@@ -172,6 +173,19 @@ async def test_only_the_hosts_of_the_settings_are_served(
 )
 def test_the_address_of_the_port_is_one_of_its_hosts(host: str, own: tuple[str, ...]) -> None:
     assert Ops(host=host, hosts=("localhost",)).allowed_hosts == ("localhost", *own)
+
+
+async def test_a_probe_needs_neither_a_token_nor_a_host_of_the_settings(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "lockgate.access"):
+        probe = await client.get(LIVENESS_PATH, headers={"Host": "10.42.0.7:9000"})
+        assert (probe.status_code, probe.json()) == (200, {"status": "ok"})
+        assert not caplog.records, "a probe every few seconds would fill the log"
+    assert (await client.get("/readyz")).status_code == 404
+    for path in ("/healthz/", "//healthz", "/healthz/%2E%2E/limits", "/limits/%2E%2E/healthz"):
+        other = await client.get(path, headers={"Host": "10.42.0.7:9000"})
+        assert other.status_code in {400, 421}, path
 
 
 async def test_a_page_of_another_origin_gets_nothing(

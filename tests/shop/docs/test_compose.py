@@ -13,9 +13,10 @@ import yaml
 
 from gateway.cli.check import check_settings
 from gateway.cli.main import build_parser
-from gateway.fakes.identity_endpoints import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.fakes.identity_endpoints import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH, OPS_AUDIENCE
 from gateway.identity.signing_key_file import read_signing_keys
 from gateway.settings.loader import load_settings
+from gateway.settings.schema import Ops
 from tests.docs.project import ROOT
 from tests.redis_server import RedisServer
 from tests.shop.docs.session import PORTS
@@ -33,12 +34,13 @@ def test_it_has_the_gateway_redis_and_the_demo() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_valid_setting(
-    name: str, monkeypatch: pytest.MonkeyPatch, signing_key: Path
+    name: str, monkeypatch: pytest.MonkeyPatch, signing_key: Path, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("LOCKGATE_CONFIG", raising=False)
     for variable, value in SERVICES[name]["environment"].items():
         assert variable.startswith("LOCKGATE_")
-        monkeypatch.setenv(variable, value.replace("/run/lockgate/signing.jwks", str(signing_key)))
+        given = value.replace("/run/lockgate/signing.jwks", str(signing_key))
+        monkeypatch.setenv(variable, given.replace("/run/lockgate", str(tmp_path)))
     settings = load_settings()
     if SERVICES[name]["command"] == ["serve"]:
         assert check_settings(settings).errors == []
@@ -87,6 +89,8 @@ def test_the_gateway_trusts_the_issuer_of_the_demo() -> None:
             "jwks_url": f"http://127.0.0.1:{DEFAULT_PORT}{JWKS_PATH}",
         }
     ]
+    assert environment["LOCKGATE_OPS__AUDIENCE"] == OPS_AUDIENCE
+    assert SERVICES["demo"]["environment"]["LOCKGATE_OPS__PORT"] != str(Ops().port)
     assert SERVICES["demo"]["network_mode"] == "service:gateway"
     assert SERVICES["demo"]["environment"]["LOCKGATE_SERVER__PORT"] not in {
         str(port) for port in (8000, *PORTS.values())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.limits.end_time import describe_end, format_end, parse_end
+from gateway.cli.limits.end_time import describe_end, format_end, format_time_left, parse_end
 
 NOW = datetime(2026, 12, 2, 10, 30, tzinfo=UTC)  # a Wednesday, 11:30 in Berlin
 
@@ -91,3 +91,19 @@ def test_in_utc_the_time_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     assert describe_end("2026-12-04T17:00:00Z") == "Friday 2026-12-04 17:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (timedelta(seconds=1), "1 min"),
+        (timedelta(minutes=5), "5 min"),
+        (timedelta(hours=1, minutes=58, seconds=30), "1 h 59 min"),
+        (timedelta(days=3, hours=4, minutes=5), "3 d 4 h"),
+        (timedelta(), "0 min"),
+        (timedelta(seconds=-90), "0 min"),
+    ],
+)
+def test_the_time_left_has_two_units(left: timedelta, text: str) -> None:
+    now = datetime(2026, 12, 4, tzinfo=UTC)
+    assert format_time_left(now + left, now) == text

@@ -69,6 +69,20 @@ def test_a_token_that_is_none_is_not_repeated(
     assert token not in repr(OpsAddress("http://127.0.0.1:1", token))
 
 
+@pytest.mark.parametrize("token", ["", " \n", "Bearer "])
+def test_an_empty_token_is_named_with_where_it_is_from(
+    token: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["limits", "list", "--token", token]) == 2
+    assert capsys.readouterr().err.startswith("lockgate: --token is empty: ")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(token))
+    assert main(["limits", "list", "--token", "-"]) == 2
+    assert capsys.readouterr().err.startswith("lockgate: standard input is empty: ")
+    monkeypatch.setenv("LOCKGATE_OPS_TOKEN", token)
+    assert main(["limits", "list"]) == 2
+    assert capsys.readouterr().err.startswith("lockgate: LOCKGATE_OPS_TOKEN is empty: ")
+
+
 def test_with_a_running_demo_neither_a_url_nor_a_token_is_needed(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

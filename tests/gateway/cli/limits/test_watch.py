@@ -92,17 +92,24 @@ def test_watch_shows_what_fits_the_window(ops: Ops, monkeypatch: pytest.MonkeyPa
 def test_watch_outlives_a_reading_without_a_response(
     ops: Ops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list_limits = OpsClient.list_limits
+    list_limits, readings = OpsClient.list_limits, iter((1, 2, 3))
 
-    def fail(_: OpsClient) -> LimitList:
-        monkeypatch.setattr(OpsClient, "list_limits", list_limits)
-        raise OpsUnreachable("no ops app can be reached")
+    def fail_once(client: OpsClient) -> LimitList:
+        if next(readings) == 2:
+            raise OpsUnreachable("no ops app can be reached")
+        return list_limits(client)
 
-    monkeypatch.setattr(OpsClient, "list_limits", fail)
-    status, output, errors = ops.run("watch", "--count", "2")
+    monkeypatch.setattr(OpsClient, "list_limits", fail_once)
+    status, output, errors = ops.run("watch", "--count", "3")
     assert status == 0
-    assert len(output.splitlines()) == len(POLICIES)
+    assert len(output.splitlines()) == 2 * len(POLICIES)
     assert errors.endswith("no ops app can be reached\n")
+
+
+def test_watch_ends_if_there_is_no_ops_app_from_the_start(ops: Ops) -> None:
+    status, output, errors = ops.run("watch", "--ops", "http://127.0.0.1:1")
+    assert (status, output) == (1, "")
+    assert "no ops app can be reached at http://127.0.0.1:1" in errors
 
 
 def test_watch_ends_if_the_token_is_refused(ops: Ops) -> None:

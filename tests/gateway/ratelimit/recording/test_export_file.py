@@ -1,6 +1,7 @@
 """Recordings go through a file: what is read is what was written, and a bad file is refused."""
 
 import asyncio
+import gc
 import gzip
 import json
 import zlib
@@ -65,6 +66,30 @@ def test_large_columns_are_written_in_pieces() -> None:
     pieces = list(export_recordings(recordings))
     assert len(pieces) > 20
     assert max(len(json.dumps(line)) for line in unpack(b"".join(pieces))) < 40_000
+
+
+def test_many_keys_are_written_in_short_lines_that_start_no_collection() -> None:
+    traffic = record_in_memory(rows=48_000)
+    users = [(("exact", f"user:{it}", "pro", 1),) for it in range(3_000)]
+    asyncio.run(traffic.run([Request(1, 0, demands) for demands in users]))
+    recordings = traffic.snapshots()
+    collected = list[int]()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            collected.append(info["generation"])
+
+    gc.collect()
+    gc.callbacks.append(note)
+    try:
+        size = sum(map(len, export_recordings(recordings)))
+    finally:
+        gc.callbacks.remove(note)
+    assert size > 10_000
+    assert not collected, "a collection holds the event loop for longer than any line"
+    lines = unpack(b"".join(export_recordings(recordings)))
+    assert sum(len(it["items"]["key_table"]) for it in lines if "key_table" in str(it)) == 3_000
+    assert max(len(json.dumps(line)) for line in lines) < 40_000
 
 
 def change(place: str, value: object) -> Callable[[list[Line]], None]:

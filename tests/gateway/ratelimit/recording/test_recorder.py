@@ -162,9 +162,10 @@ def test_what_was_not_counted_has_an_estimated_time() -> None:
 def test_the_span_is_that_of_a_snapshot() -> None:
     recorder = open_recorder(clock := ManualClock())
     assert recorder.describe_span()[2] == 0
-    for _ in range(250):
+    for number in range(250):
         observe(recorder, "user:a", clock.now)
         clock.now += 1_000
+        assert recorder.describe_span()[2] == number + 1
     recording = recorder.snapshot()
     begin, end = (it + recording.to_epoch for it in (recording.begin, recording.end))
     assert recorder.describe_span() == (begin, end, len(recording)) == (begin, end, 250)
