@@ -5,8 +5,9 @@ and released when the request ends. The leases of a process that has been killed
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from enum import Enum
 from functools import partial
 from itertools import count, islice
 from math import inf
@@ -15,7 +16,7 @@ from time import monotonic
 
 from gateway.background_tasks import keep_running
 from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, RedisCheckFailed, Verdict
-from gateway.ratelimit.rule import MICROSECONDS, Algorithm
+from gateway.ratelimit.rule import MICROSECONDS
 from gateway.request_context import RequestContext
 
 RENEWALS = 3
@@ -30,55 +31,81 @@ MAX_UNSENT = 10_000
 _TASK = "ratelimit.leases"
 
 
-class ConcurrencyLease:
-    """The leases that one request holds under the concurrency limits of one check."""
+class LeaseState(Enum):
+    """The states of a lease, in their order; it may leave some out.
 
-    __slots__ = ("_charges", "_is_accepted", "_leases", "id", "renew_at", "seconds")
+    A new one is not known to Redis. A pending one is being checked: Redis may have granted it. A
+    held one is renewed. A released one is gone, or was never granted.
+    """
+
+    NEW = "new"
+    PENDING = "pending"
+    HELD = "held"
+    RELEASED = "released"
+
+
+class ConcurrencyLease:
+    """The lease that one request holds under all concurrency limits of one check."""
+
+    # Invariants:
+    # - `take` leads from NEW to PENDING, `accept` from PENDING to HELD, or to RELEASED if nothing
+    #   was charged. `release` leads from any state to RELEASED, which is final: a verdict that
+    #   arrives later changes nothing.
+    # - Only a PENDING or HELD lease is in `ConcurrencyLeases`, and has charges: those that were
+    #   checked, from HELD on those that were charged. They name this lease.
+    # - A PENDING lease is not renewed, because that would take a place that Redis may refuse. Its
+    #   release is sent, because Redis may grant a lease of which no verdict arrives.
+    # - `seconds` and `renew_at` are `inf` in the state NEW.
+
+    __slots__ = ("_charges", "_leases", "lease_id", "renew_at", "seconds", "state")
 
     def __init__(self, leases: "ConcurrencyLeases", lease_id: str) -> None:
-        self.id = lease_id
+        self.lease_id = lease_id
+        self.state = LeaseState.NEW
         self.seconds = inf
         self.renew_at = inf
         self._leases = leases
         self._charges: Sequence[Charge] = ()
-        self._is_accepted = False
 
     def __repr__(self) -> str:
         keys = ", ".join(charge.key for charge in self._charges)
-        return f"<ConcurrencyLease {self.id} of {keys or 'none'}>"
+        return f"<ConcurrencyLease {self.lease_id} {self.state.value}, {keys or 'no keys'}>"
 
-    def take(self, charges: Iterable[Charge]) -> None:
-        """Hold those of the charges that are concurrency limits, from before their check on.
-
-        Redis may grant a lease of which no verdict arrives; so that one is released, too.
-        """
-        held = [it for it in charges if it.rule.algorithm is Algorithm.CONCURRENCY and it.cost]
-        if held:
-            for charge in held:
-                charge.lease_id = self.id
-            self._charges = held
-            self.seconds = min(charge.rule.window for charge in held) / MICROSECONDS
+    def take(self, charges: Sequence[Charge]) -> None:
+        """Take those of the charges that name this lease, before they are checked."""
+        self._charges = [charge for charge in charges if charge.lease_id]
+        if self._charges:
+            self.state = LeaseState.PENDING
+            self.seconds = min(it.rule.window for it in self._charges) / MICROSECONDS
             self._leases.add(self)
 
     def accept(self, verdict: Verdict) -> None:
         """Hold what was charged: nothing if the request was refused.
 
-        A shadow policy is not charged what it would have refused. From now on it is renewed: before
-        the verdict, a renewal would take a place that Redis may refuse.
+        A shadow policy is not charged what it would have refused.
         """
-        self._is_accepted = True
-        self._charges = verdict.select_charged(self._charges)
-        if not verdict.admitted or not self._charges:
-            self._leases.discard(self)
-
-    def is_due(self, now: float) -> bool:
-        """Whether it is to be renewed; `now` is in seconds."""
-        return self._is_accepted and self.renew_at <= now
+        if self.state is not LeaseState.PENDING:
+            return
+        charged = verdict.select_charged(self._charges) if verdict.admitted else ()
+        if charged:
+            self.state, self._charges = LeaseState.HELD, charged
+        else:
+            self._end()
 
     def release(self) -> None:
         """Make room for other requests; no effect on a lease that is not held."""
-        if self._leases.discard(self):
-            self._leases.send_release(self.list_updates(is_release=True))
+        updates = self.list_updates(is_release=True)
+        self._end()
+        if updates:
+            self._leases.send_release(updates)
+
+    def _end(self) -> None:
+        self.state, self._charges = LeaseState.RELEASED, ()
+        self._leases.discard(self)
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be renewed; `now` is in seconds."""
+        return self.state is LeaseState.HELD and self.renew_at <= now
 
     def list_updates(self, *, is_release: bool) -> list[LeaseUpdate]:
         """Return the updates that release it, or else renew it."""
@@ -89,8 +116,8 @@ class ConcurrencyLeases:
     """Opens, renews and releases the leases of this process; `run` is the task that renews them."""
 
     # Invariants:
-    # - `_held` has the leases from their check to the end of their requests, so that there are at
-    #   most as many as requests. No lease is renewed after its release has been sent.
+    # - `_held` has the PENDING and HELD leases, from their check to the end of their requests, so
+    #   that there are at most as many as requests.
     # - `_unsent` has the releases that Redis has missed, by lease and key, each with the time at
     #   which its lease has expired by itself.
     # - `_shortest` is the shortest lease time so far, in seconds: each sixth of it, `run` looks for
@@ -123,16 +150,16 @@ class ConcurrencyLeases:
         return lease
 
     def add(self, lease: ConcurrencyLease) -> None:
-        """Hold a lease, and renew it from now on."""
+        """Keep a lease, and renew it while it is held."""
         lease.renew_at = monotonic() + lease.seconds / RENEWALS
-        self._held[lease.id] = lease
+        self._held[lease.lease_id] = lease
         if self._is_idle or lease.seconds < self._shortest:
             self._shortest = min(lease.seconds, self._shortest)
             self._wake.set()
 
-    def discard(self, lease: ConcurrencyLease) -> bool:
-        """Hold a lease no longer; return whether it was held."""
-        return self._held.pop(lease.id, None) is not None
+    def discard(self, lease: ConcurrencyLease) -> None:
+        """Keep a lease no longer, if it is kept."""
+        self._held.pop(lease.lease_id, None)
 
     def renew_all(self) -> None:
         """Tell Redis of all leases now: there is a new connection, and it may have lost them."""
@@ -170,7 +197,7 @@ class ConcurrencyLeases:
         now = monotonic()
         due = [lease for lease in self._held.values() if lease.is_due(now)]
         for first in range(0, len(due), MAX_BATCH):
-            batch = [it for it in due[first : first + MAX_BATCH] if it.id in self._held]
+            batch = [it for it in due[first : first + MAX_BATCH] if it.is_due(now)]
             updates = [it for lease in batch for it in lease.list_updates(is_release=False)]
             if await self._update(updates):
                 for lease in batch:

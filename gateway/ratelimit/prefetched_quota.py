@@ -177,6 +177,4 @@ def _make_verdict(prefetch: Prefetch, charges: Sequence[Charge], now: int) -> Ve
     for charge, standing in zip(charges, prefetch.standings, strict=True):
         reset = max(0, standing.reset - elapsed / MICROSECONDS)
         standings.append(Standing(charge.rule, standing.remaining - spent * charge.cost, reset))
-    verdict = Verdict.of(standings, prefetch.redis_now)
-    verdict.is_remembered = True
-    return verdict
+    return Verdict.of(standings, prefetch.redis_now, is_remembered=True)

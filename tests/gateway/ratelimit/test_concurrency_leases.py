@@ -10,6 +10,7 @@ from gateway.ratelimit import concurrency_leases
 from gateway.ratelimit.concurrency_leases import (
     ConcurrencyLease,
     ConcurrencyLeases,
+    LeaseState,
     renew_leases,
 )
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
@@ -70,9 +71,14 @@ def hold(
 ) -> ConcurrencyLease:
     """Take a lease as a request does."""
     lease = leases.open(context or RequestContext())
-    lease.take([Charge(rule, make_key(rule, "user:1")), charge(5)])
+    lease.take([charge_lease(lease, rule), charge(5)])
     lease.accept(Verdict(admitted=True))
     return lease
+
+
+def charge_lease(lease: ConcurrencyLease, rule: Rule = RULE) -> Charge:
+    """Charge a lease to a caller."""
+    return Charge(rule, make_key(rule, "user:1"), lease_id=lease.lease_id)
 
 
 async def test_the_end_of_the_request_releases_its_lease_once() -> None:
@@ -80,10 +86,11 @@ async def test_the_end_of_the_request_releases_its_lease_once() -> None:
     leases = ConcurrencyLeases(limiter)
     lease = hold(leases, context=context)
     assert len(leases) == 1
+    assert repr(lease).endswith("held, lockgate:{user:1}:chats:held>")
     context.end()
     context.end()
     lease.release()
-    assert limiter.batches == [[(lease.id, True)]]
+    assert limiter.batches == [[(lease.lease_id, True)]]
     assert not leases
 
 
@@ -91,21 +98,40 @@ async def test_a_refused_request_and_one_without_a_concurrency_limit_release_not
     limiter, context = Limiter(), RequestContext()
     leases = ConcurrencyLeases(limiter)
     refused = leases.open(context)
-    refused.take([Charge(RULE, make_key(RULE, "user:1"))])
+    refused.take([charge_lease(refused)])
     refused.accept(Verdict(admitted=False))
     leases.open(context).take([charge(5)])
     context.end()
     assert limiter.batches == []
 
 
+async def test_a_verdict_that_arrives_after_the_end_of_the_request_changes_nothing() -> None:
+    limiter, context = Limiter(), RequestContext()
+    leases = ConcurrencyLeases(limiter)
+    lease = leases.open(context)
+    states = [lease.state]
+    lease.take([charge_lease(lease)])
+    states.append(lease.state)
+    context.end()
+    lease.accept(Verdict(admitted=True))
+    states.append(lease.state)
+    assert states == [LeaseState.NEW, LeaseState.PENDING, LeaseState.RELEASED]
+    assert limiter.batches == [[(lease.lease_id, True)]]
+    assert not leases
+
+
 async def test_a_shadow_rule_holds_no_lease_that_it_would_have_refused() -> None:
     limiter, context = Limiter(), RequestContext()
     leases = ConcurrencyLeases(limiter)
     lease = leases.open(context)
-    lease.take([Charge(rule, make_key(rule, "user:1")) for rule in (RULE, LONG)])
+    lease.take([charge_lease(lease, rule) for rule in (RULE, LONG)])
     lease.accept(Verdict(admitted=True, shadow_refused_by=(RULE.policy,)))
     assert [it.charge.rule for it in lease.list_updates(is_release=True)] == [LONG]
-    lease.accept(Verdict(admitted=True, shadow_refused_by=(LONG.policy,)))
+    lease.release()
+    limiter.batches.clear()
+    lease = leases.open(context)
+    lease.take([charge_lease(lease)])
+    lease.accept(Verdict(admitted=True, shadow_refused_by=(RULE.policy,)))
     assert not leases
     context.end()
     assert limiter.batches == []
@@ -116,23 +142,23 @@ async def test_a_lease_is_not_renewed_before_its_verdict() -> None:
     leases = ConcurrencyLeases(limiter)
     async with renew_leases(leases):
         pending = leases.open(context)
-        pending.take([Charge(RULE, make_key(RULE, "user:1"))])
+        pending.take([charge_lease(pending)])
         held = hold(leases)
         await limiter.wait_for_batches(2)
         leases.renew_all()
         await limiter.wait_for_batches(len(limiter.batches) + 1)
-        assert limiter.batches == [[(held.id, False)]] * len(limiter.batches)
+        assert limiter.batches == [[(held.lease_id, False)]] * len(limiter.batches)
         pending.accept(Verdict(admitted=True))
         await limiter.wait_for_batches(len(limiter.batches) + 1)
-        assert (pending.id, False) in limiter.batches[-1]
+        assert (pending.lease_id, False) in limiter.batches[-1]
         context.end()  # also without a verdict, as Redis may have granted it
-        assert limiter.batches[-1] == [(pending.id, True)]
+        assert limiter.batches[-1] == [(pending.lease_id, True)]
 
 
 async def test_ids_are_different_in_all_processes() -> None:
     context = RequestContext()
-    ids = {it.open(context).id for it in (ConcurrencyLeases(Limiter()),) * 2}
-    assert len(ids | {ConcurrencyLeases(Limiter()).open(context).id}) == 3
+    ids = {it.open(context).lease_id for it in (ConcurrencyLeases(Limiter()),) * 2}
+    assert len(ids | {ConcurrencyLeases(Limiter()).open(context).lease_id}) == 3
 
 
 async def test_held_leases_are_renewed_until_their_release() -> None:
@@ -142,7 +168,7 @@ async def test_held_leases_are_renewed_until_their_release() -> None:
         await asyncio.sleep(0)
         long, short = hold(leases, LONG), hold(leases)
         await limiter.wait_for_batches(3)
-        assert limiter.batches == [[(short.id, False)]] * len(limiter.batches)
+        assert limiter.batches == [[(short.lease_id, False)]] * len(limiter.batches)
         short.release()
         limiter.batches.clear()
         await asyncio.sleep(0.1)
@@ -164,7 +190,7 @@ async def test_a_new_connection_gets_all_leases_at_once_in_batches(
         await limiter.wait_for_batches(3)
         assert [len(batch) for batch in limiter.batches] == [4, 4, 2]
         assert {it for batch in limiter.batches for it in batch} == {
-            (lease.id, False) for lease in held
+            (lease.lease_id, False) for lease in held
         }
 
 
@@ -182,7 +208,7 @@ async def test_a_release_that_redis_has_missed_is_sent_again(failure: str) -> No
         limiter.failure = ""
         limiter.on_connect[0]()
         await limiter.wait_for_batches(1)
-        assert limiter.batches == [[(lease.id, True)]]
+        assert limiter.batches == [[(lease.lease_id, True)]]
 
 
 async def test_a_release_is_forgotten_once_its_lease_has_expired() -> None:
@@ -217,7 +243,7 @@ async def test_a_renewal_that_fails_is_tried_again_before_the_lease_expires() ->
         await asyncio.sleep(0.05)
         limiter.failure = ""
         await limiter.wait_for_batches(1)
-        assert limiter.batches[0] == [(lease.id, False)]
+        assert limiter.batches[0] == [(lease.lease_id, False)]
 
 
 async def test_nothing_runs_while_no_lease_is_held() -> None:

@@ -39,9 +39,7 @@ async def open_process(redis: RedisServer) -> AsyncIterator[Limits]:
 async def begin(limits: Limits, demand: Demand = DEMAND) -> tuple[Verdict, ConcurrencyLease]:
     """Begin a request."""
     lease = limits.leases.open(RequestContext())
-    verdict = await limits.enforce([demand], lease)
-    lease.accept(verdict)
-    return verdict, lease
+    return await limits.enforce([demand], lease), lease
 
 
 async def look(limits: Limits) -> int:

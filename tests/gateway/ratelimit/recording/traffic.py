@@ -279,7 +279,6 @@ class Traffic:
         elif "chats" in names:
             opened.lease = ConcurrencyLease(limits.leases, f"lease {len(self.open_requests)}")
             verdict = await limits.enforce(demands, opened.lease)
-            opened.lease.accept(verdict)
         else:
             verdict = await limits.enforce(demands)
         self.verdicts.append(verdict)
