@@ -1,5 +1,7 @@
 """`RateLimiter`, the interface of every limiter: the charges of one request in, one verdict out.
 
+Its roles are protocols of their own: decide requests, keep leases, settle charges, clear counts.
+
 No field of `Charge`, `Standing` and `Verdict` is written after their creation: each is `Final`, so
 that mypy refuses it. They are not frozen dataclasses, because each request creates three of them,
 and a frozen one takes three times as long to create.
@@ -196,14 +198,8 @@ class CountObserver(Protocol):
         """Take note that the counts of a key were evicted."""
 
 
-class RateLimiter(ABC):
-    """Counts requests. All rules of one request are charged together, or none is."""
-
-    count_observer: CountObserver | None = None
-
-    def set_observer(self, observer: CountObserver) -> None:
-        """Let an observer see what changes the counts that decide."""
-        self.count_observer = observer
+class RequestChecker(Protocol):
+    """Decides requests. All rules of one request are charged together, or none is."""
 
     @abstractmethod
     def check(self, charges: Sequence[Charge]) -> Awaitable[Verdict]:
@@ -212,6 +208,10 @@ class RateLimiter(ABC):
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
+
+
+class LeaseStore(Protocol):
+    """Keeps the leases of concurrency limits."""
 
     @abstractmethod
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
@@ -224,8 +224,13 @@ class RateLimiter(ABC):
             RedisCheckFailed: there is no connection to Redis. This process has the updates.
         """
 
-    def call_on_connect(self, callback: Callable[[], None]) -> None:  # noqa: B027
-        """Call a function after each later connect to Redis. Without Redis there is none."""
+    @abstractmethod
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis, which may have lost the leases."""
+
+
+class ChargeSettler(Protocol):
+    """Corrects what requests were charged."""
 
     @abstractmethod
     def mark(self) -> Mark:
@@ -244,6 +249,10 @@ class RateLimiter(ABC):
             RedisCheckFailed: there is no connection to Redis. This process has settled its part.
         """
 
+
+class ClearableCounts(Protocol):
+    """The counts of this process, and those that it shares with others in Redis."""
+
     @abstractmethod
     def clear_local(self, prefix: str) -> None:
         """Drop what this process counts and remembers of all keys that begin with `prefix`.
@@ -251,9 +260,8 @@ class RateLimiter(ABC):
         The counts in Redis stay.
         """
 
-    async def clear_shared(  # noqa: B027 - without Redis, nothing is shared
-        self, prefix: str, keys: Collection[str] = ()
-    ) -> None:
+    @abstractmethod
+    async def clear_shared(self, prefix: str, keys: Collection[str] = ()) -> None:
         """Delete the counts in Redis of `keys`, or of all keys that begin with `prefix`.
 
         `prefix` is that of the keys in any case. Call `clear_local` before. Without Redis there is
@@ -262,6 +270,16 @@ class RateLimiter(ABC):
         Raises:
             RedisError, OSError: Redis cannot be reached.
         """
+
+
+class RateLimiter(RequestChecker, LeaseStore, ChargeSettler, ClearableCounts, ABC):
+    """Counts requests. Code that needs one of its roles asks for that protocol alone."""
+
+    count_observer: CountObserver | None = None
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts that decide."""
+        self.count_observer = observer
 
     @abstractmethod
     def health(self) -> dict[str, str | int]:

@@ -15,7 +15,7 @@ from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, Rules
 from gateway.ratelimit.reservation import Reservation
-from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 
 
 @dataclass(slots=True)
@@ -94,25 +94,28 @@ class Limits:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
         now, get = self._clock(), self.policies.get
-        is_plain = holder is None and self.observer is None
+        observer, lease_id = self.observer, holder.lease_id if holder is not None else ""
         rule_sets: list[Rules | Block] = []
         charges: list[Charge] = []
+        blocks: list[Block] = []
         for demand in demands:  # no comprehensions: each would be a call, in every request
             partition, cost = demand.partition, demand.cost
             rules = get(demand.policy).find_rules(partition, demand.tier, now)
             rule_sets.append(rules)
             if isinstance(rules, Block):
-                is_plain = False
+                blocks.append(rules)
                 continue
             for rule in rules:
                 key = make_key(rule, partition)
-                if is_plain:
-                    charges.append(Charge(rule, key, cost))
-                else:
-                    charges.append(self._make_charge(rule, key, cost, holder))
-        if is_plain and charges:
-            return self.limiter.check(charges)
-        return self._decide(demands, rule_sets, charges, now, holder)
+                takes_lease = lease_id and cost and rule.algorithm is Algorithm.CONCURRENCY
+                wants_state = observer is not None and observer.wants_state(key)
+                charge = Charge(rule, key, cost, lease_id if takes_lease else "", wants_state)
+                charges.append(charge)
+        if blocks and not all(block.shadow for block in blocks):
+            return self._refuse(demands, rule_sets, blocks, now, holder)
+        if observer is not None or holder is not None or blocks or not charges:
+            return self._decide(demands, rule_sets, charges, blocks, holder)
+        return self.limiter.check(charges)
 
     async def reserve(self, demands: Sequence[Demand]) -> Reservation:
         """Charge all demands in advance, or refuse them at no cost; `verdict` says which.
@@ -124,61 +127,55 @@ class Limits:
         await self.enforce(demands, reservation)
         return reservation
 
-    def _make_charge(self, rule: Rule, key: str, cost: int, holder: ChargeHolder | None) -> Charge:
-        """Make a charge with the lease of the holder, and with the wish of the observer."""
-        lease_id = ""
-        if holder is not None and cost and rule.algorithm is Algorithm.CONCURRENCY:
-            lease_id = holder.lease_id
-        wants_state = self.observer is not None and self.observer.wants_state(key)
-        return Charge(rule, key, cost, lease_id, wants_state)
+    async def _refuse(
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        blocks: Sequence[Block],
+        now: float,
+        holder: ChargeHolder | None,
+    ) -> Verdict:
+        """Refuse a request with a blocked key, before anything is counted."""
+        refusing = [block for block in blocks if not block.shadow]
+        verdict = Verdict(
+            admitted=False,
+            refused_by=tuple(dict.fromkeys(block.policy for block in refusing)),
+            now=int(now * MICROSECONDS),
+            blocked_for=max(block.compute_retry_after(now) for block in refusing),
+        )
+        if holder is not None:
+            holder.accept(verdict)
+        if self.observer is not None:
+            self.observer.observe(demands, rule_sets, (), verdict)
+        return verdict
 
     async def _decide(
         self,
         demands: Sequence[Demand],
         rule_sets: Sequence[Rules | Block],
         charges: Sequence[Charge],
-        now: float,
+        blocks: Sequence[Block],
         holder: ChargeHolder | None,
     ) -> Verdict:
-        """Decide a request, and let the holder and the observer have the decision."""
-        blocks = [rules for rules in rule_sets if isinstance(rules, Block)]
-        refusing = [block for block in blocks if not block.shadow]
-        if refusing:
-            charges, verdict = (), _refuse(refusing, now)
-        elif charges:
-            verdict = _add_shadow_blocks(await self._check(charges, holder), blocks)
-        else:
-            verdict = _add_shadow_blocks(Verdict(True, now=int(now * MICROSECONDS)), blocks)
+        """Decide a request for the holder and the observer. `blocks` are of shadows."""
+        if holder is not None:
+            holder.take(charges)
+        try:
+            verdict = await self.limiter.check(charges) if charges else self._admit_uncounted()
+        except BaseException:  # a cancelled request, too
+            if self.observer is not None:
+                self.observer.record_unknown(charges)
+            raise
+        if blocks:
+            blocked = [block.policy for block in blocks]
+            names = tuple(dict.fromkeys([*verdict.shadow_refused_by, *blocked]))
+            verdict = replace(verdict, shadow_refused_by=names)
         if holder is not None:
             holder.accept(verdict)
         if self.observer is not None:
             self.observer.observe(demands, rule_sets, charges, verdict)
         return verdict
 
-    async def _check(self, charges: Sequence[Charge], holder: ChargeHolder | None) -> Verdict:
-        if holder is not None:
-            holder.take(charges)
-        try:
-            return await self.limiter.check(charges)
-        except BaseException:  # a cancelled request, too
-            if self.observer is not None:
-                self.observer.record_unknown(charges)
-            raise
-
-
-def _refuse(blocks: Sequence[Block], now: float) -> Verdict:
-    """Refuse a request with blocked keys, before anything is counted."""
-    return Verdict(
-        admitted=False,
-        refused_by=tuple(dict.fromkeys(block.policy for block in blocks)),
-        now=int(now * MICROSECONDS),
-        blocked_for=max(block.compute_retry_after(now) for block in blocks),
-    )
-
-
-def _add_shadow_blocks(verdict: Verdict, blocks: Sequence[Block]) -> Verdict:
-    """Report the shadow policies that would have refused the request because of a block."""
-    if not blocks:
-        return verdict
-    names = [*verdict.shadow_refused_by, *(block.policy for block in blocks)]
-    return replace(verdict, shadow_refused_by=tuple(dict.fromkeys(names)))
+    def _admit_uncounted(self) -> Verdict:
+        """Admit a request without charges: its key is allowed, or blocked by a shadow alone."""
+        return Verdict(admitted=True, now=int(self._clock() * MICROSECONDS))

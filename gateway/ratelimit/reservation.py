@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from enum import Enum
 from logging import WARNING, getLogger
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, RedisCheckFailed, Settlement, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    ChargeSettler,
+    RedisCheckFailed,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.policy_checks import MAX_COST
 from gateway.telemetry.log import log_event
 
@@ -40,7 +46,7 @@ class Reservation:
 
     verdict: Verdict
 
-    def __init__(self, limiter: RateLimiter) -> None:
+    def __init__(self, limiter: ChargeSettler) -> None:
         self.state = ReservationState.PENDING
         self._limiter = limiter
         self._before = limiter.mark()
