@@ -12,10 +12,9 @@ from functools import partial
 from itertools import count, islice
 from math import inf
 from secrets import token_hex
-from time import monotonic
 
 from gateway.background_tasks import keep_running
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, RedisCheckFailed, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseStore, LeaseUpdate, RedisCheckFailed, Verdict
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.request_context import RequestContext
 
@@ -125,8 +124,8 @@ class ConcurrencyLeases:
     #   next lease.
     # - `_wake` is set when `run` must not wait for as long as it does.
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        self._limiter = limiter
+    def __init__(self, store: LeaseStore) -> None:
+        self._store = store
         self._prefix = token_hex(8)  # no two processes use the same ids
         self._numbers = count()
         self._held: dict[str, ConcurrencyLease] = {}
@@ -134,7 +133,7 @@ class ConcurrencyLeases:
         self._shortest = inf
         self._is_idle = True
         self._wake = asyncio.Event()
-        limiter.call_on_connect(self.renew_all)
+        store.call_on_connect(self.renew_all)
 
     def __len__(self) -> int:
         """Return the number of leases held."""
@@ -151,7 +150,7 @@ class ConcurrencyLeases:
 
     def add(self, lease: ConcurrencyLease) -> None:
         """Keep a lease, and renew it while it is held."""
-        lease.renew_at = monotonic() + lease.seconds / RENEWALS
+        lease.renew_at = _read_clock() + lease.seconds / RENEWALS
         self._held[lease.lease_id] = lease
         if self._is_idle or lease.seconds < self._shortest:
             self._shortest = min(lease.seconds, self._shortest)
@@ -170,7 +169,7 @@ class ConcurrencyLeases:
     def send_release(self, updates: Sequence[LeaseUpdate]) -> None:
         """Release leases before any check that follows; what Redis misses is sent again."""
         try:
-            sent = self._limiter.update_leases(updates)
+            sent = self._store.update_leases(updates)
         except RedisCheckFailed:
             self._keep(updates)
         else:
@@ -194,7 +193,7 @@ class ConcurrencyLeases:
 
     async def _renew_due(self) -> None:
         """Renew the leases that are due; those of a batch that fails are due at the next look."""
-        now = monotonic()
+        now = _read_clock()
         due = [lease for lease in self._held.values() if lease.is_due(now)]
         for first in range(0, len(due), MAX_BATCH):
             batch = [it for it in due[first : first + MAX_BATCH] if it.is_due(now)]
@@ -205,7 +204,7 @@ class ConcurrencyLeases:
 
     async def _send_unsent(self) -> None:
         """Release what Redis has missed, in batches; the first that fails ends the attempt."""
-        now = monotonic()
+        now = _read_clock()
         for key, (_, ends_at) in list(self._unsent.items()):
             if ends_at <= now:
                 del self._unsent[key]
@@ -219,7 +218,7 @@ class ConcurrencyLeases:
     async def _update(self, updates: Sequence[LeaseUpdate]) -> bool:
         """Send updates; return whether Redis has them."""
         try:
-            sent = self._limiter.update_leases(updates)
+            sent = self._store.update_leases(updates)
             if sent is not None:
                 await sent
         except RedisCheckFailed:
@@ -231,7 +230,7 @@ class ConcurrencyLeases:
             self._keep(updates)
 
     def _keep(self, updates: Sequence[LeaseUpdate]) -> None:
-        now = monotonic()
+        now = _read_clock()
         for update in updates:
             charge = update.charge
             if len(self._unsent) < MAX_UNSENT:
@@ -239,6 +238,11 @@ class ConcurrencyLeases:
                 self._unsent[charge.lease_id, charge.key] = update, ends_at
         if self._is_idle:
             self._wake.set()
+
+
+def _read_clock() -> float:
+    """Return the time in seconds on the clock of the event loop, which is never set back."""
+    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

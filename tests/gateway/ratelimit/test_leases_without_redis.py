@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import redis
 
-from gateway.ratelimit.concurrency_leases import ConcurrencyLease
+from gateway.ratelimit.concurrency_leases import ConcurrencyLease, LeaseState
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limiter import Verdict
 from gateway.ratelimit.limits import Demand, Limits
@@ -27,11 +28,11 @@ DEMAND = Demand(CHATS, "user:1")
 
 
 @asynccontextmanager
-async def open_process(redis: RedisServer) -> AsyncIterator[Limits]:
+async def open_process(server: RedisServer) -> AsyncIterator[Limits]:
     """Open what one of two processes counts with."""
     counters = Counters(processes=2, timeout_ms=100, retry_ms=50)
     async with open_limits(
-        Settings(redis_url=redis.url, counters=counters), {}, Resources()
+        Settings(redis_url=server.url, counters=counters), {}, Resources()
     ) as limits:
         yield limits
 
@@ -97,9 +98,11 @@ async def test_a_request_that_is_cancelled_during_its_check_holds_nothing(
         context = RequestContext()
         lease = limits.leases.open(context)
         check = asyncio.ensure_future(limits.enforce([DEMAND], lease))
-        await asyncio.sleep(0.005)
+        own_redis.pause()  # it gets the check, but does not reply
+        await wait_until(lambda: lease.state is LeaseState.PENDING)
         check.cancel()
         context.end()
+        own_redis.resume()
         await wait_for_redis(limits, 4)
         assert not limits.leases
 
@@ -142,6 +145,15 @@ async def test_leases_are_renewed_so_that_they_outlive_their_time(own_redis: Red
     brief = Demand(ConcurrencyLimit("chats", 4, lease_seconds=1), "user:1")
     async with open_process(own_redis) as limits:
         await begin(limits, brief)
-        await asyncio.sleep(1.3)
+        taken_until = read_expiry(own_redis)
+        await wait_until(lambda: read_expiry(own_redis) > taken_until)
         verdict = await limits.enforce([Demand(brief.policy, "user:1", cost=0)])
         assert verdict.standings[0].remaining == 3
+
+
+def read_expiry(server: RedisServer) -> float:
+    """Return when the one lease in Redis expires, in microseconds."""
+    with redis.Redis.from_url(server.url) as client:
+        [key] = client.scan_iter("lockgate:{user:1}:*")
+        [(_, expires_at)] = client.zrange(key, 0, -1, withscores=True)
+    return float(expires_at)
