@@ -115,12 +115,12 @@ class ConcurrencyLeases:
     """Opens, renews and releases the leases of this process; `run` is the task that renews them."""
 
     # Invariants:
-    # - `_held` has the PENDING and HELD leases, from their check to the end of their requests, so
+    # - `_taken` has the PENDING and HELD leases, from their check to the end of their requests, so
     #   that there are at most as many as requests.
     # - `_unsent` has the releases that Redis has missed, by lease and key, each with the time at
     #   which its lease has expired by itself.
     # - `_shortest` is the shortest lease time so far, in seconds: each sixth of it, `run` looks for
-    #   leases to renew. Once that finds nothing held or unsent, `run` is idle, and waits for the
+    #   leases to renew. Once that finds nothing taken or unsent, `run` is idle, and waits for the
     #   next lease.
     # - `_wake` is set when `run` must not wait for as long as it does.
 
@@ -128,7 +128,7 @@ class ConcurrencyLeases:
         self._store = store
         self._prefix = token_hex(8)  # no two processes use the same ids
         self._numbers = count()
-        self._held: dict[str, ConcurrencyLease] = {}
+        self._taken: dict[str, ConcurrencyLease] = {}
         self._unsent: dict[tuple[str, str], tuple[LeaseUpdate, float]] = {}
         self._shortest = inf
         self._is_idle = True
@@ -136,11 +136,11 @@ class ConcurrencyLeases:
         store.call_on_connect(self.renew_all)
 
     def __len__(self) -> int:
-        """Return the number of leases held."""
-        return len(self._held)
+        """Return the number of leases that are pending or held."""
+        return len(self._taken)
 
     def __repr__(self) -> str:
-        return f"<ConcurrencyLeases {len(self._held)} held, {len(self._unsent)} releases unsent>"
+        return f"<ConcurrencyLeases {len(self._taken)} taken, {len(self._unsent)} releases unsent>"
 
     def open(self, context: RequestContext) -> ConcurrencyLease:
         """Create the lease of a request, which is released when the request ends in any way."""
@@ -151,18 +151,18 @@ class ConcurrencyLeases:
     def add(self, lease: ConcurrencyLease) -> None:
         """Keep a lease, and renew it while it is held."""
         lease.renew_at = _read_clock() + lease.seconds / RENEWALS
-        self._held[lease.lease_id] = lease
+        self._taken[lease.lease_id] = lease
         if self._is_idle or lease.seconds < self._shortest:
             self._shortest = min(lease.seconds, self._shortest)
             self._wake.set()
 
     def discard(self, lease: ConcurrencyLease) -> None:
         """Keep a lease no longer, if it is kept."""
-        self._held.pop(lease.lease_id, None)
+        self._taken.pop(lease.lease_id, None)
 
     def renew_all(self) -> None:
         """Tell Redis of all leases now: there is a new connection, and it may have lost them."""
-        for lease in self._held.values():
+        for lease in self._taken.values():
             lease.renew_at = 0
         self._wake.set()
 
@@ -185,7 +185,7 @@ class ConcurrencyLeases:
 
     async def _wait(self) -> None:
         """Wait for the next look, or for the first reason for one."""
-        self._is_idle = not self._held and not self._unsent
+        self._is_idle = not self._taken and not self._unsent
         with suppress(TimeoutError):
             async with asyncio.timeout(None if self._is_idle else self._shortest / RENEWALS / 2):
                 await self._wake.wait()
@@ -194,7 +194,7 @@ class ConcurrencyLeases:
     async def _renew_due(self) -> None:
         """Renew the leases that are due; those of a batch that fails are due at the next look."""
         now = _read_clock()
-        due = [lease for lease in self._held.values() if lease.is_due(now)]
+        due = [lease for lease in self._taken.values() if lease.is_due(now)]
         for first in range(0, len(due), MAX_BATCH):
             batch = [it for it in due[first : first + MAX_BATCH] if it.is_due(now)]
             updates = [it for lease in batch for it in lease.list_updates(is_release=False)]

@@ -257,7 +257,7 @@ class ClearableCounts(Protocol):
     def clear_local(self, prefix: str) -> None:
         """Drop what this process counts and remembers of all keys that begin with `prefix`.
 
-        The counts in Redis stay.
+        The counts in Redis stay. Any thread may call it.
         """
 
     @abstractmethod
