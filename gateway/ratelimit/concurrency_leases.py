@@ -102,10 +102,6 @@ class ConcurrencyLease:
         if updates:
             self._leases.send_release(updates)
 
-    def _end(self) -> None:
-        self.state, self._charges = _RELEASED, ()
-        self._leases.discard(self)
-
     def is_due(self, now: float) -> bool:
         """Whether it is to be renewed; `now` is in seconds."""
         return self.state is _HELD and self.renew_at <= now
@@ -113,6 +109,10 @@ class ConcurrencyLease:
     def list_updates(self, *, is_release: bool) -> list[LeaseUpdate]:
         """Return the updates that release it, or else renew it."""
         return [LeaseUpdate(charge, is_release) for charge in self._charges]
+
+    def _end(self) -> None:
+        self.state, self._charges = _RELEASED, ()
+        self._leases.discard(self)
 
 
 class ConcurrencyLeases:
