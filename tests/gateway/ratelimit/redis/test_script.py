@@ -18,7 +18,7 @@ from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_evalsha
 from gateway.ratelimit.redis.script_call import settle
 from gateway.ratelimit.rule import MAX_LEVEL, MICROSECONDS, compute_largest_burst
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
-from tests.gateway.ratelimit.redis.script_limiter import ScriptLimiter
+from tests.gateway.ratelimit.recording.traffic import ScriptLimiter
 from tests.gateway.ratelimit.redis.script_runner import ScriptRunner, open_runner
 from tests.gateway.ratelimit.reference_limits import Request, Scale
 from tests.gateway.ratelimit.test_prefetched_quota import SharedCounts
