@@ -1,6 +1,6 @@
 """Random traffic of several processes, with changes of the policies, for recordings."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -205,7 +205,7 @@ class ScriptLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.forget(prefix)
 
-    async def clear_shared(self, prefix: str, keys: Collection[str] = ()) -> None:
+    async def clear_shared(self, prefix: str, keys: object = ()) -> None:
         """Delete nothing more: `clear_local` deletes it."""
 
     def health(self) -> dict[str, str | int]:
