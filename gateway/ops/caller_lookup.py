@@ -13,7 +13,7 @@ from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import CallerStanding, Override, RuleStanding
 from gateway.ops.ops_errors import CountsUnavailable, InvalidChange, InvalidField
 from gateway.ratelimit.algorithms.concurrency import RETRY_AFTER
-from gateway.ratelimit.limiter import Charge, RateLimiter, Standing
+from gateway.ratelimit.limiter import Charge, RequestChecker, Standing
 from gateway.ratelimit.live.live_limits import LiveLimits, PolicyView
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy, RateLimit
@@ -42,7 +42,7 @@ class CallerLookup:
     """
 
     def __init__(
-        self, store: LimitStore, live: LiveLimits, keys: CallerKeys, limiter: RateLimiter | None
+        self, store: LimitStore, live: LiveLimits, keys: CallerKeys, limiter: RequestChecker | None
     ) -> None:
         self._store = store
         self._live = live

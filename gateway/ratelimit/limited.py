@@ -55,13 +55,8 @@ class Limited(HeadGuard):
             await authenticate(connection)
         demands = [make_demand(policy, connection) for policy in self.policies]
         limits: Limits = connection.app.state.resources[Limits]
-        if self.takes_lease:
-            lease = limits.leases.open(context)
-            verdict = await limits.enforce(demands, lease)
-            lease.accept(verdict)
-        else:
-            verdict = await limits.enforce(demands)
-        require_admitted(verdict, context)
+        lease = limits.leases.open(context) if self.takes_lease else None
+        require_admitted(await limits.enforce(demands, lease), context)
         return None
 
 

@@ -1,14 +1,17 @@
 """`RateLimiter`, the interface of every limiter: the charges of one request in, one verdict out.
 
-`Charge`, `Standing` and `Verdict` are treated as immutable. They are not frozen dataclasses,
-because each request creates three of them and a frozen one takes three times as long to create.
+Its roles are protocols of their own: decide requests, keep leases, settle charges, clear counts.
+
+No field of `Charge`, `Standing` and `Verdict` is written after their creation: each is `Final`, so
+that mypy refuses it. They are not frozen dataclasses, because each request creates three of them,
+and a frozen one takes three times as long to create.
 """
 
 from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from gateway.ratelimit.rule import Rule
 
@@ -32,12 +35,12 @@ class Charge:
         ValueError: the cost is negative, which would give quota back.
     """
 
-    rule: Rule
-    key: str
-    cost: int = 1
-    lease_id: str = ""
-    wants_state: bool = False
-    advance: int = 0
+    rule: Final[Rule]
+    key: Final[str]
+    cost: Final[int] = 1
+    lease_id: Final[str] = ""
+    wants_state: Final[bool] = False
+    advance: Final[int] = 0
 
     def __post_init__(self) -> None:
         if self.cost < 0:
@@ -55,10 +58,10 @@ class Standing:
     with a `retry_after` would have refused the request.
     """
 
-    rule: Rule
-    remaining: int
-    reset: float
-    retry_after: float = 0
+    rule: Final[Rule]
+    remaining: Final[int]
+    reset: Final[float]
+    retry_after: Final[float] = 0
 
 
 @dataclass(slots=True)
@@ -72,28 +75,31 @@ class Verdict:
     in seconds until a block of the key ends; a block is decided before anything is counted.
     `is_remembered` says that no counts were read: the process remembers a refusal of Redis, or
     spends what Redis has granted in advance. `shadow_refused_by` are the shadow policies that would
-    have refused the request; they are not charged.
+    have refused the request; they are not charged. `granted` is the number of further requests
+    that Redis has granted in advance.
     """
 
-    admitted: bool
-    standings: tuple[Standing, ...] = ()
-    refused_by: tuple[str, ...] = ()
-    degraded: str | None = None
-    now: int = 0
-    states: Mapping[str, State] | None = None
-    blocked_for: float = 0
-    granted: int = 0
-    is_remembered: bool = False
-    shadow_refused_by: tuple[str, ...] = ()
+    admitted: Final[bool]
+    standings: Final[tuple[Standing, ...]] = ()
+    refused_by: Final[tuple[str, ...]] = ()
+    degraded: Final[str | None] = None
+    now: Final[int] = 0
+    states: Final[Mapping[str, State] | None] = None
+    blocked_for: Final[float] = 0
+    granted: Final[int] = 0
+    is_remembered: Final[bool] = False
+    shadow_refused_by: Final[tuple[str, ...]] = ()
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - the keywords are fields that standings do not tell
         cls,
         standings: Sequence[Standing],
         now: int,
         *,
         degraded: str | None = None,
         states: Mapping[str, State] | None = None,
+        granted: int = 0,
+        is_remembered: bool = False,
     ) -> Self:
         """Refuse if the charge does not fit under any rule that is not a shadow rule."""
         refused_by: tuple[str, ...] = ()
@@ -112,7 +118,10 @@ class Verdict:
             degraded,
             now,
             states,
-            shadow_refused_by=shadow_refused_by,
+            0,
+            granted,
+            is_remembered,
+            shadow_refused_by,
         )
 
     def select_charged(self, charges: Sequence[Charge]) -> Sequence[Charge]:
@@ -150,7 +159,7 @@ class Mark(NamedTuple):
     clears: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """Corrects charges once the cost is known: each with what is charged in addition.
 
@@ -189,14 +198,8 @@ class CountObserver(Protocol):
         """Take note that the counts of a key were evicted."""
 
 
-class RateLimiter(ABC):
-    """Counts requests. All rules of one request are charged together, or none is."""
-
-    count_observer: CountObserver | None = None
-
-    def set_observer(self, observer: CountObserver) -> None:
-        """Let an observer see what changes the counts that decide."""
-        self.count_observer = observer
+class RequestChecker(Protocol):
+    """Decides requests. All rules of one request are charged together, or none is."""
 
     @abstractmethod
     def check(self, charges: Sequence[Charge]) -> Awaitable[Verdict]:
@@ -205,6 +208,10 @@ class RateLimiter(ABC):
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
+
+
+class LeaseStore(Protocol):
+    """Keeps the leases of concurrency limits."""
 
     @abstractmethod
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
@@ -217,8 +224,13 @@ class RateLimiter(ABC):
             RedisCheckFailed: there is no connection to Redis. This process has the updates.
         """
 
-    def call_on_connect(self, callback: Callable[[], None]) -> None:  # noqa: B027
-        """Call a function after each later connect to Redis. Without Redis there is none."""
+    @abstractmethod
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis, which may have lost the leases."""
+
+
+class ChargeSettler(Protocol):
+    """Corrects what requests were charged."""
 
     @abstractmethod
     def mark(self) -> Mark:
@@ -237,16 +249,19 @@ class RateLimiter(ABC):
             RedisCheckFailed: there is no connection to Redis. This process has settled its part.
         """
 
+
+class ClearableCounts(Protocol):
+    """The counts of this process, and those that it shares with others in Redis."""
+
     @abstractmethod
     def clear_local(self, prefix: str) -> None:
         """Drop what this process counts and remembers of all keys that begin with `prefix`.
 
-        The counts in Redis stay.
+        The counts in Redis stay. Any thread may call it.
         """
 
-    async def clear_shared(  # noqa: B027 - without Redis, nothing is shared
-        self, prefix: str, keys: Collection[str] = ()
-    ) -> None:
+    @abstractmethod
+    async def clear_shared(self, prefix: str, keys: Collection[str] = ()) -> None:
         """Delete the counts in Redis of `keys`, or of all keys that begin with `prefix`.
 
         `prefix` is that of the keys in any case. Call `clear_local` before. Without Redis there is
@@ -255,6 +270,16 @@ class RateLimiter(ABC):
         Raises:
             RedisError, OSError: Redis cannot be reached.
         """
+
+
+class RateLimiter(RequestChecker, LeaseStore, ChargeSettler, ClearableCounts, ABC):
+    """Counts requests. Code that needs one of its roles asks for that protocol alone."""
+
+    count_observer: CountObserver | None = None
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts that decide."""
+        self.count_observer = observer
 
     @abstractmethod
     def health(self) -> dict[str, str | int]:

@@ -7,7 +7,7 @@ API keys.
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.ratelimit.concurrency_leases import ConcurrencyLeases
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
@@ -15,7 +15,7 @@ from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, Rules
 from gateway.ratelimit.reservation import Reservation
-from gateway.ratelimit.rule import MICROSECONDS
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 
 
 @dataclass(slots=True)
@@ -25,10 +25,10 @@ class Demand:
     `policy` is as the code declares it.
     """
 
-    policy: Policy
-    partition: str
-    tier: str | None = None
-    cost: int = 1
+    policy: Final[Policy]
+    partition: Final[str]
+    tier: Final[str | None] = None
+    cost: Final[int] = 1
 
 
 class DecisionObserver(Protocol):
@@ -54,10 +54,17 @@ class DecisionObserver(Protocol):
 
 
 class ChargeHolder(Protocol):
-    """Keeps charges for the end of the request: a lease or a reservation."""
+    """Keeps the charges of one request until it ends: a lease or a reservation."""
+
+    @property
+    def lease_id(self) -> str:
+        """The lease of its charges under concurrency limits; "" if it holds none."""
 
     def take(self, charges: Sequence[Charge]) -> None:
         """Take the charges, before they are checked."""
+
+    def accept(self, verdict: Verdict) -> None:
+        """Take the verdict. A blocked request has one without any charges."""
 
 
 class Limits:
@@ -77,14 +84,17 @@ class Limits:
         self._clock = clock
 
     def enforce(
-        self, demands: Sequence[Demand], holder: "ChargeHolder | None" = None
+        self, demands: Sequence[Demand], holder: ChargeHolder | None = None
     ) -> Awaitable[Verdict]:
-        """Charge all demands, or refuse them at no cost. `holder` gets the charges before that.
+        """Charge all demands, or refuse them at no cost.
+
+        `holder` gets the charges before their check, and the verdict after it.
 
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
         now, get = self._clock(), self.policies.get
+        observer, lease_id = self.observer, holder.lease_id if holder is not None else ""
         rule_sets: list[Rules | Block] = []
         charges: list[Charge] = []
         blocks: list[Block] = []
@@ -96,13 +106,15 @@ class Limits:
                 blocks.append(rules)
                 continue
             for rule in rules:
-                charges.append(Charge(rule, make_key(rule, partition), cost))  # noqa: PERF401
+                key = make_key(rule, partition)
+                takes_lease = lease_id and cost and rule.algorithm is Algorithm.CONCURRENCY
+                wants_state = observer is not None and observer.wants_state(key)
+                charge = Charge(rule, key, cost, lease_id if takes_lease else "", wants_state)
+                charges.append(charge)
         if blocks and not all(block.shadow for block in blocks):
-            return self._refuse(demands, rule_sets, blocks, now)
-        if holder is not None:
-            holder.take(charges)
-        if self.observer is not None or blocks or not charges:
-            return self._decide(demands, rule_sets, charges, blocks, now)
+            return self._refuse(demands, rule_sets, blocks, now, holder)
+        if observer is not None or holder is not None or blocks or not charges:
+            return self._decide(demands, rule_sets, charges, blocks, holder)
         return self.limiter.check(charges)
 
     async def reserve(self, demands: Sequence[Demand]) -> Reservation:
@@ -112,7 +124,7 @@ class Limits:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
         reservation = Reservation(self.limiter)
-        reservation.verdict = await self.enforce(demands, reservation)
+        await self.enforce(demands, reservation)
         return reservation
 
     async def _refuse(
@@ -121,8 +133,9 @@ class Limits:
         rule_sets: Sequence[Rules | Block],
         blocks: Sequence[Block],
         now: float,
+        holder: ChargeHolder | None,
     ) -> Verdict:
-        """Refuse a request with a blocked key."""
+        """Refuse a request with a blocked key, before anything is counted."""
         refusing = [block for block in blocks if not block.shadow]
         verdict = Verdict(
             admitted=False,
@@ -130,6 +143,8 @@ class Limits:
             now=int(now * MICROSECONDS),
             blocked_for=max(block.compute_retry_after(now) for block in refusing),
         )
+        if holder is not None:
+            holder.accept(verdict)
         if self.observer is not None:
             self.observer.observe(demands, rule_sets, (), verdict)
         return verdict
@@ -140,26 +155,27 @@ class Limits:
         rule_sets: Sequence[Rules | Block],
         charges: Sequence[Charge],
         blocks: Sequence[Block],
-        now: float,
+        holder: ChargeHolder | None,
     ) -> Verdict:
-        """Decide a request, and let the observer see the decision. `blocks` are of shadows."""
-        observer = self.observer
-        if observer is not None:
-            for charge in charges:
-                charge.wants_state = observer.wants_state(charge.key)
-        if charges:
-            try:
-                verdict = await self.limiter.check(charges)
-            except BaseException:  # a cancelled request, too
-                if observer is not None:
-                    observer.record_unknown(charges)
-                raise
-        else:
-            verdict = Verdict(admitted=True, now=int(now * MICROSECONDS))
+        """Decide a request for the holder and the observer. `blocks` are of shadows."""
+        if holder is not None:
+            holder.take(charges)
+        try:
+            verdict = await self.limiter.check(charges) if charges else self._admit_uncounted()
+        except BaseException:  # a cancelled request, too
+            if self.observer is not None:
+                self.observer.record_unknown(charges)
+            raise
         if blocks:
             blocked = [block.policy for block in blocks]
             names = tuple(dict.fromkeys([*verdict.shadow_refused_by, *blocked]))
             verdict = replace(verdict, shadow_refused_by=names)
-        if observer is not None:
-            observer.observe(demands, rule_sets, charges, verdict)
+        if holder is not None:
+            holder.accept(verdict)
+        if self.observer is not None:
+            self.observer.observe(demands, rule_sets, charges, verdict)
         return verdict
+
+    def _admit_uncounted(self) -> Verdict:
+        """Admit a request without charges: its key is allowed, or blocked by a shadow alone."""
+        return Verdict(admitted=True, now=int(self._clock() * MICROSECONDS))

@@ -159,6 +159,9 @@ class MemoryLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
 
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call nothing: there is no Redis."""
+
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""
         return Mark(self._clock(), self._clears)
@@ -185,6 +188,9 @@ class MemoryLimiter(RateLimiter):
         self._cleared.add(prefix)
         self._clears += 1
         self._sweep_at = 0
+
+    async def clear_shared(self, prefix: str, keys: Collection[str] = ()) -> None:
+        """Delete nothing: no counts are shared."""
 
     @property
     def size(self) -> int:

@@ -21,6 +21,8 @@ Charged = tuple[tuple[str, int], ...]
 class Prefetch:
     """Requests of the same keys and costs, granted in advance.
 
+    While a check `is_fetching` it, nothing is left to spend.
+
     `size` were granted with the check sent at `sent_at`, and `left` of them are not spent.
     `admitted` counts the requests since then, with that one. `standings` are those of its verdict,
     which was reached at `redis_now`: all requests of the prefetch were charged then. Times are in
@@ -177,6 +179,4 @@ def _make_verdict(prefetch: Prefetch, charges: Sequence[Charge], now: int) -> Ve
     for charge, standing in zip(charges, prefetch.standings, strict=True):
         reset = max(0, standing.reset - elapsed / MICROSECONDS)
         standings.append(Standing(charge.rule, standing.remaining - spent * charge.cost, reset))
-    verdict = Verdict.of(standings, prefetch.redis_now)
-    verdict.is_remembered = True
-    return verdict
+    return Verdict.of(standings, prefetch.redis_now, is_remembered=True)

@@ -87,9 +87,7 @@ class RefusedKeys:
             redis_now = max(redis_now, refusal.redis_now + now - refusal.sent_at)
         if not standings:
             return None
-        verdict = Verdict.of(standings, redis_now)
-        verdict.is_remembered = True
-        return verdict
+        return Verdict.of(standings, redis_now, is_remembered=True)
 
     def begin_check(self) -> tuple[int, int]:
         """Return what `remember` needs to know about the moment before a check is sent."""

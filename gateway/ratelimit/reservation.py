@@ -2,13 +2,29 @@
 
 import asyncio
 from collections.abc import Sequence
+from enum import Enum
 from logging import WARNING, getLogger
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, RedisCheckFailed, Settlement, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    ChargeSettler,
+    RedisCheckFailed,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.policy_checks import MAX_COST
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.ratelimit")
+
+
+class ReservationState(Enum):
+    """The states of a reservation: pending until the verdict, then refused, or open and settled."""
+
+    PENDING = "pending"
+    REFUSED = "refused"
+    OPEN = "open"
+    SETTLED = "settled"
 
 
 class Reservation:
@@ -17,23 +33,38 @@ class Reservation:
     A reservation that is never settled stays charged.
     """
 
-    __slots__ = ("_before", "_charges", "_is_settled", "_limiter", "verdict")
+    # Invariants:
+    # - The states follow each other as PENDING, OPEN, SETTLED, or as PENDING, REFUSED. A caller of
+    #   `Limits.reserve` never sees PENDING.
+    # - `_before` was marked before the check. `verdict` is set with the end of PENDING.
+    # - `_charges` are what was checked while PENDING, and later what was charged.
+    # - `settle` leaves OPEN before it waits, so that no two calls correct the same charges.
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        self.verdict = Verdict(admitted=False)
+    __slots__ = ("_before", "_charges", "_limiter", "state", "verdict")
+
+    lease_id = ""
+
+    verdict: Verdict
+
+    def __init__(self, limiter: ChargeSettler) -> None:
+        self.state = ReservationState.PENDING
         self._limiter = limiter
         self._before = limiter.mark()
         self._charges: Sequence[Charge] = ()
-        self._is_settled = False
 
     def __repr__(self) -> str:
-        state = "settled" if self._is_settled else "open"
         reserved = ", ".join(f"{it.cost} of {it.rule.label}" for it in self._charges)
-        return f"<Reservation {state}, {reserved or 'nothing'}>"
+        return f"<Reservation {self.state.value}, {reserved or 'nothing'}>"
 
     def take(self, charges: Sequence[Charge]) -> None:
         """Take the charges, before they are checked."""
         self._charges = charges
+
+    def accept(self, verdict: Verdict) -> None:
+        """Take the verdict, which says what was charged: nothing if the request was refused."""
+        self.verdict = verdict
+        self.state = ReservationState.OPEN if verdict.admitted else ReservationState.REFUSED
+        self._charges = verdict.select_charged(self._charges) if verdict.admitted else ()
 
     async def settle(self, cost: int) -> None:
         """Charge what the request has cost under each policy, instead of what was reserved.
@@ -47,12 +78,12 @@ class Reservation:
             RuntimeError: it has been settled before, or the request was refused.
         """
         _check(cost)
-        if self._is_settled or not self.verdict.admitted:
-            reason = "settled before" if self._is_settled else "refused, and charged nothing"
+        if self.state is not ReservationState.OPEN:
+            is_settled = self.state is ReservationState.SETTLED
+            reason = "settled before" if is_settled else "refused, and charged nothing"
             raise RuntimeError(f"the reservation was {reason}; settle one that is open, once")
-        self._is_settled = True
-        charged = self.verdict.select_charged(self._charges)
-        differences = [(it, cost - it.cost) for it in charged if cost != it.cost]
+        self.state = ReservationState.SETTLED
+        differences = [(it, cost - it.cost) for it in self._charges if cost != it.cost]
         try:
             sent = self._limiter.settle(Settlement(differences, self._before, self.verdict))
             if sent is not None:

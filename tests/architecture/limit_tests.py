@@ -63,7 +63,6 @@ _MODULES: Mapping[str, Sequence[str]] = {
     ),
     "tests/gateway/ratelimit/test_limited.py": ("ratelimit/cost",),
     "tests/gateway/ratelimit/test_prefetched_quota.py": ("ratelimit/prefetch_numbers",),
-    "tests/gateway/ratelimit/test_memory.py": ("ratelimit/limiter",),
     "tests/gateway/ratelimit/test_policy.py": ("ratelimit/policy_checks",),
     "tests/gateway/ratelimit/test_reserved.py": ("ratelimit/reservation",),
     "tests/gateway/ratelimit/usage/test_count_decisions.py": ("ratelimit/usage/policy_usage",),

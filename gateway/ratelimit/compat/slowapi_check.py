@@ -10,7 +10,7 @@ from gateway.ratelimit.compat.slowapi_headers import make_current_limit, select_
 from gateway.ratelimit.compat.slowapi_internals import set_current_limit
 from gateway.ratelimit.compat.slowapi_route_limit import LimitCharge, RouteLimit
 from gateway.ratelimit.headers import report_fallback
-from gateway.ratelimit.limiter import RateLimiter, Verdict
+from gateway.ratelimit.limiter import RequestChecker, Verdict
 from gateway.ratelimit.rule import SLOWAPI, WithoutRedis
 from gateway.request_context import RequestContext
 
@@ -18,7 +18,7 @@ from gateway.request_context import RequestContext
 async def check_limits(
     request: Request,
     limits: Sequence[RouteLimit],
-    engine: RateLimiter,
+    engine: RequestChecker,
     *,
     prefix: str,
     without_redis: WithoutRedis,

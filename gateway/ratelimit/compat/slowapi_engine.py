@@ -9,7 +9,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from starlette.requests import Request
 
-from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.limiter import ClearableCounts, RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.redis.failures import describe_failure
 from gateway.resources import Resources
@@ -41,7 +41,7 @@ def find_app_engine(request: Request) -> RateLimiter | None:
     return resources.get(RateLimiter) if isinstance(resources, Resources) else None
 
 
-def clear_soon(engine: RateLimiter, prefix: str) -> Awaitable[None]:
+def clear_soon(engine: ClearableCounts, prefix: str) -> Awaitable[None]:
     """Drop the counts of all keys that begin with `prefix`, in this process at once.
 
     Those in Redis are gone when the result has been awaited, or when this returns in a thread

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
-from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.limiter import ClearableCounts
 from gateway.ratelimit.live.change_errors import NoDatabase, UnknownPolicy
 from gateway.ratelimit.live.check_change import (
     check_author,
@@ -87,7 +87,7 @@ class LiveLimits:
         self,
         declared: Mapping[str, Policy],
         policies: LivePolicies,
-        limiter: RateLimiter,
+        limiter: ClearableCounts,
         store: LiveStore | None = None,
         *,
         clock: Clock | None = None,

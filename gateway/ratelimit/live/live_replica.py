@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from gateway.auth.clock import Clock
-from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.limiter import ClearableCounts
 from gateway.ratelimit.live.limit_history import CountReset, read_resets
 from gateway.ratelimit.live.live_policies import LivePolicies, LiveState
 from gateway.ratelimit.live.reset_counts import clear_here
@@ -31,7 +31,7 @@ class LoadedLimits(NamedTuple):
 class LiveReplica:
     """Puts the live documents of the database in force, and clears the counts that were reset."""
 
-    def __init__(self, policies: LivePolicies, limiter: RateLimiter, clock: Clock) -> None:
+    def __init__(self, policies: LivePolicies, limiter: ClearableCounts, clock: Clock) -> None:
         self._policies = policies
         self._limiter = limiter
         self._clock = clock

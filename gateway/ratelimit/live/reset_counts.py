@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.limiter import ClearableCounts
 from gateway.ratelimit.policy_in_force import PolicyInForce
 
 _TIMEOUT_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 1.0
 
 
-def clear_here(limiter: RateLimiter, policy: str, partition: str) -> None:
+def clear_here(limiter: ClearableCounts, policy: str, partition: str) -> None:
     """Clear what this process counts and remembers. Another process clears Redis."""
     limiter.clear_local(_make_prefix(policy, partition))
 
 
 async def clear_everywhere(
-    limiter: RateLimiter, in_force: Sequence[PolicyInForce], partition: str
+    limiter: ClearableCounts, in_force: Sequence[PolicyInForce], partition: str
 ) -> None:
     """Clear what this process counts and remembers, and the counts in Redis.
 

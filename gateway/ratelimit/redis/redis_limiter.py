@@ -9,6 +9,7 @@ from enum import Enum
 from functools import partial
 from logging import ERROR, WARNING, getLogger
 from pathlib import Path
+from threading import get_ident
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
@@ -88,7 +89,9 @@ class RedisLimiter(RateLimiter):
         self._logged: set[str] = set()
         self._disconnects = 0
         self._on_connect_callbacks: list[Callable[[], None]] = []
-        self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
+        self._first_attempt: asyncio.Future[None] = self._loop.create_future()
         self._pool = create_pool(url, ca_file)
 
     def __repr__(self) -> str:
@@ -262,8 +265,13 @@ class RedisLimiter(RateLimiter):
         return self._connection
 
     def _forget(self, prefix: str = "") -> None:
-        if self.count_observer is not None:
+        """Let the observer take note on the event loop: any thread may clear counts."""
+        if self.count_observer is None:
+            return
+        if get_ident() == self._thread:
             self.count_observer.forget(prefix)
+        else:
+            self._loop.call_soon_threadsafe(self.count_observer.forget, prefix)
 
     def _on_connect(self, connection: RedisConnection) -> None:
         if self._restorer is not None:

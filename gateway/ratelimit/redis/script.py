@@ -72,9 +72,7 @@ def parse_reply(charges: Sequence[Charge], reply: Sequence[Any]) -> Verdict:
         if charge.wants_state:
             states[charge.key] = _read_state(reply[first + 4])
         first += _VALUES
-    verdict = Verdict.of(standings, now, states=states or None)
-    verdict.granted = granted
-    return verdict
+    return Verdict.of(standings, now, states=states or None, granted=granted)
 
 
 def _read_state(value: object) -> State:

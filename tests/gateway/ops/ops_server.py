@@ -78,7 +78,7 @@ class OpsServer:
         leases = [limits.leases.open(RequestContext()) for _ in range(count)]
         demand = _make_demand(policy, user, "user")
         for lease in leases:
-            lease.accept(await limits.enforce([demand], lease))
+            await limits.enforce([demand], lease)
         yield
         for lease in leases:
             lease.release()

@@ -1,8 +1,10 @@
-"""The leases of a process: which updates its limiter gets, and when."""
+"""The leases of a process: which updates the store gets, and when."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -10,18 +12,25 @@ from gateway.ratelimit import concurrency_leases
 from gateway.ratelimit.concurrency_leases import (
     ConcurrencyLease,
     ConcurrencyLeases,
+    LeaseState,
     renew_leases,
 )
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, RedisCheckFailed, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    LeaseStore,
+    LeaseUpdate,
+    RedisCheckFailed,
+    Verdict,
+)
 from gateway.ratelimit.limits import Demand
-from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.rule import Algorithm, Rule
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
+from gateway.testing import run_in_virtual_time
 from tests.gateway.ratelimit.charges import charge
 from tests.redis_server import RedisServer
 
@@ -29,12 +38,12 @@ RULE = Rule("chats", "chats", Algorithm.CONCURRENCY, quota=5, window=60_000)
 LONG = Rule("calls", "calls", Algorithm.CONCURRENCY, quota=5, window=3_600_000_000)
 
 
-class Limiter(MemoryLimiter):
-    """Records the updates; `failure` is how Redis fails."""
+class Store(LeaseStore):
+    """Keeps the updates, and the times at which they came; `failure` is how Redis fails."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.batches: list[list[tuple[str, bool]]] = []
+        self.times: list[float] = []
         self.failure = ""
         self.on_connect: list[Callable[[], None]] = []
 
@@ -42,27 +51,29 @@ class Limiter(MemoryLimiter):
         """Let the test connect."""
         self.on_connect.append(callback)
 
-    def update_leases(  # type: ignore[override]  # as a limiter on Redis does
-        self, updates: Sequence[LeaseUpdate]
-    ) -> "asyncio.Future[int] | None":
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> asyncio.Future[int]:
         """Take the updates, or fail at once or later."""
         if self.failure == "at once":
             raise RedisCheckFailed("no connection")
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
         if self.failure == "later":
             future.set_exception(RedisCheckFailed("no reply"))
         else:
             self.batches.append([(it.charge.lease_id, it.is_release) for it in updates])
+            self.times.append(loop.time())
             future.set_result(0)
         return future
 
-    async def wait_for_batches(self, number: int) -> None:
-        """Wait until so many batches have arrived."""
-        for _ in range(10_000):
-            if len(self.batches) >= number:
-                return
-            await asyncio.sleep(0.001)
-        raise AssertionError(f"there are {len(self.batches)} batches")
+
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on a loop whose clock stands still while there is anything to do."""
+
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        run_in_virtual_time(test(*args, **kwargs))
+
+    return run
 
 
 def hold(
@@ -70,167 +81,201 @@ def hold(
 ) -> ConcurrencyLease:
     """Take a lease as a request does."""
     lease = leases.open(context or RequestContext())
-    lease.take([Charge(rule, make_key(rule, "user:1")), charge(5)])
+    lease.take([charge_lease(lease, rule), charge(5)])
     lease.accept(Verdict(admitted=True))
     return lease
 
 
+def charge_lease(lease: ConcurrencyLease, rule: Rule = RULE) -> Charge:
+    """Charge a lease to a caller."""
+    return Charge(rule, make_key(rule, "user:1"), lease_id=lease.lease_id)
+
+
 async def test_the_end_of_the_request_releases_its_lease_once() -> None:
-    limiter, context = Limiter(), RequestContext()
-    leases = ConcurrencyLeases(limiter)
+    store, context = Store(), RequestContext()
+    leases = ConcurrencyLeases(store)
     lease = hold(leases, context=context)
     assert len(leases) == 1
+    assert repr(lease).endswith("held, lockgate:{user:1}:chats:held>")
     context.end()
     context.end()
     lease.release()
-    assert limiter.batches == [[(lease.id, True)]]
+    assert store.batches == [[(lease.lease_id, True)]]
     assert not leases
 
 
 async def test_a_refused_request_and_one_without_a_concurrency_limit_release_nothing() -> None:
-    limiter, context = Limiter(), RequestContext()
-    leases = ConcurrencyLeases(limiter)
+    store, context = Store(), RequestContext()
+    leases = ConcurrencyLeases(store)
     refused = leases.open(context)
-    refused.take([Charge(RULE, make_key(RULE, "user:1"))])
+    refused.take([charge_lease(refused)])
     refused.accept(Verdict(admitted=False))
     leases.open(context).take([charge(5)])
     context.end()
-    assert limiter.batches == []
+    assert store.batches == []
+
+
+async def test_a_verdict_that_arrives_after_the_end_of_the_request_changes_nothing() -> None:
+    store, context = Store(), RequestContext()
+    leases = ConcurrencyLeases(store)
+    lease = leases.open(context)
+    states = [lease.state]
+    lease.take([charge_lease(lease)])
+    states.append(lease.state)
+    context.end()
+    lease.accept(Verdict(admitted=True))
+    states.append(lease.state)
+    assert states == [LeaseState.NEW, LeaseState.PENDING, LeaseState.RELEASED]
+    assert store.batches == [[(lease.lease_id, True)]]
+    assert not leases
 
 
 async def test_a_shadow_rule_holds_no_lease_that_it_would_have_refused() -> None:
-    limiter, context = Limiter(), RequestContext()
-    leases = ConcurrencyLeases(limiter)
+    store, context = Store(), RequestContext()
+    leases = ConcurrencyLeases(store)
     lease = leases.open(context)
-    lease.take([Charge(rule, make_key(rule, "user:1")) for rule in (RULE, LONG)])
+    lease.take([charge_lease(lease, rule) for rule in (RULE, LONG)])
     lease.accept(Verdict(admitted=True, shadow_refused_by=(RULE.policy,)))
     assert [it.charge.rule for it in lease.list_updates(is_release=True)] == [LONG]
-    lease.accept(Verdict(admitted=True, shadow_refused_by=(LONG.policy,)))
+    lease.release()
+    store.batches.clear()
+    lease = leases.open(context)
+    lease.take([charge_lease(lease)])
+    lease.accept(Verdict(admitted=True, shadow_refused_by=(RULE.policy,)))
     assert not leases
     context.end()
-    assert limiter.batches == []
+    assert store.batches == []
 
 
+@in_virtual_time
 async def test_a_lease_is_not_renewed_before_its_verdict() -> None:
-    limiter, context = Limiter(), RequestContext()
-    leases = ConcurrencyLeases(limiter)
+    store, context = Store(), RequestContext()
+    leases = ConcurrencyLeases(store)
     async with renew_leases(leases):
         pending = leases.open(context)
-        pending.take([Charge(RULE, make_key(RULE, "user:1"))])
+        pending.take([charge_lease(pending)])
         held = hold(leases)
-        await limiter.wait_for_batches(2)
+        await asyncio.sleep(0.1)
         leases.renew_all()
-        await limiter.wait_for_batches(len(limiter.batches) + 1)
-        assert limiter.batches == [[(held.id, False)]] * len(limiter.batches)
+        await asyncio.sleep(0.1)
+        assert len(store.batches) > 1
+        assert store.batches == [[(held.lease_id, False)]] * len(store.batches)
         pending.accept(Verdict(admitted=True))
-        await limiter.wait_for_batches(len(limiter.batches) + 1)
-        assert (pending.id, False) in limiter.batches[-1]
+        await asyncio.sleep(0.1)
+        assert (pending.lease_id, False) in {it for batch in store.batches for it in batch}
         context.end()  # also without a verdict, as Redis may have granted it
-        assert limiter.batches[-1] == [(pending.id, True)]
+        assert store.batches[-1] == [(pending.lease_id, True)]
 
 
 async def test_ids_are_different_in_all_processes() -> None:
     context = RequestContext()
-    ids = {it.open(context).id for it in (ConcurrencyLeases(Limiter()),) * 2}
-    assert len(ids | {ConcurrencyLeases(Limiter()).open(context).id}) == 3
+    ids = {it.open(context).lease_id for it in (ConcurrencyLeases(Store()),) * 2}
+    assert len(ids | {ConcurrencyLeases(Store()).open(context).lease_id}) == 3
 
 
-async def test_held_leases_are_renewed_until_their_release() -> None:
-    limiter = Limiter()
-    leases = ConcurrencyLeases(limiter)
+@in_virtual_time
+async def test_held_leases_are_renewed_in_time_until_their_release() -> None:
+    """At the latest when half of the time of a lease, 60 ms, has passed."""
+    store = Store()
+    leases = ConcurrencyLeases(store)
     async with renew_leases(leases):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+        held_at = asyncio.get_running_loop().time()
         long, short = hold(leases, LONG), hold(leases)
-        await limiter.wait_for_batches(3)
-        assert limiter.batches == [[(short.id, False)]] * len(limiter.batches)
+        await asyncio.sleep(1)
+        assert store.batches == [[(short.lease_id, False)]] * len(store.batches)
+        pauses = [later - at for at, later in pairwise([held_at, *store.times, held_at + 1])]
+        assert max(pauses) <= 0.0301
         short.release()
-        limiter.batches.clear()
-        await asyncio.sleep(0.1)
-        assert limiter.batches == []
+        store.batches.clear()
+        await asyncio.sleep(1)
+        assert store.batches == []
         assert len(leases) == 1
         long.release()
 
 
+@in_virtual_time
 async def test_a_new_connection_gets_all_leases_at_once_in_batches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(concurrency_leases, "MAX_BATCH", 4)
-    limiter = Limiter()
-    leases = ConcurrencyLeases(limiter)
+    store = Store()
+    leases = ConcurrencyLeases(store)
     async with renew_leases(leases):
         held = [hold(leases, LONG) for _ in range(10)]
-        [reconnect] = limiter.on_connect
+        [reconnect] = store.on_connect
         reconnect()
-        await limiter.wait_for_batches(3)
-        assert [len(batch) for batch in limiter.batches] == [4, 4, 2]
-        assert {it for batch in limiter.batches for it in batch} == {
-            (lease.id, False) for lease in held
+        await asyncio.sleep(0.001)
+        assert [len(batch) for batch in store.batches] == [4, 4, 2]
+        assert {it for batch in store.batches for it in batch} == {
+            (lease.lease_id, False) for lease in held
         }
 
 
 @pytest.mark.parametrize("failure", ["at once", "later"])
+@in_virtual_time
 async def test_a_release_that_redis_has_missed_is_sent_again(failure: str) -> None:
-    limiter = Limiter()
-    leases = ConcurrencyLeases(limiter)
+    store = Store()
+    leases = ConcurrencyLeases(store)
     async with renew_leases(leases):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         lease = hold(leases, LONG)
-        limiter.failure = failure
+        store.failure = failure
         lease.release()
-        await asyncio.sleep(0.01)
-        assert limiter.batches == []
-        limiter.failure = ""
-        limiter.on_connect[0]()
-        await limiter.wait_for_batches(1)
-        assert limiter.batches == [[(lease.id, True)]]
+        await asyncio.sleep(0.001)
+        assert store.batches == []
+        store.failure = ""
+        store.on_connect[0]()
+        await asyncio.sleep(0.001)
+        assert store.batches == [[(lease.lease_id, True)]]
 
 
+@in_virtual_time
 async def test_a_release_is_forgotten_once_its_lease_has_expired() -> None:
-    limiter = Limiter()
-    leases = ConcurrencyLeases(limiter)
+    store = Store()
+    leases = ConcurrencyLeases(store)
     async with renew_leases(leases):
-        limiter.failure = "at once"
+        store.failure = "at once"
         hold(leases).release()
         await asyncio.sleep(0.15)
-        limiter.failure = ""
+        store.failure = ""
         await asyncio.sleep(0.1)
-        assert limiter.batches == []
+        assert store.batches == []
         assert "0 releases unsent" in repr(leases)
 
 
 async def test_the_releases_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency_leases, "MAX_UNSENT", 3)
-    limiter = Limiter()
-    leases = ConcurrencyLeases(limiter)
-    limiter.failure = "at once"
+    store = Store()
+    leases = ConcurrencyLeases(store)
+    store.failure = "at once"
     for _ in range(5):
         hold(leases, LONG).release()
     assert "3 releases unsent" in repr(leases)
 
 
+@in_virtual_time
 async def test_a_renewal_that_fails_is_tried_again_before_the_lease_expires() -> None:
-    limiter = Limiter()
-    leases = ConcurrencyLeases(limiter)
+    store = Store()
+    leases = ConcurrencyLeases(store)
     async with renew_leases(leases):
-        limiter.failure = "later"
+        store.failure = "later"
         lease = hold(leases)
-        await asyncio.sleep(0.05)
-        limiter.failure = ""
-        await limiter.wait_for_batches(1)
-        assert limiter.batches[0] == [(lease.id, False)]
+        await asyncio.sleep(0.045)
+        store.failure = ""
+        await asyncio.sleep(0.014)  # together less than the 60 ms of the lease
+        assert store.batches == [[(lease.lease_id, False)]]
 
 
-async def test_nothing_runs_while_no_lease_is_held() -> None:
-    leases = ConcurrencyLeases(Limiter())
-    task = asyncio.create_task(leases.run())
-    hold(leases).release()
-    await asyncio.sleep(0.1)
-    loop = asyncio.get_running_loop()
-    assert leases._is_idle
-    assert not [it for it in loop._scheduled if not it._cancelled]  # type: ignore[attr-defined]
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+def test_nothing_runs_while_no_lease_is_held() -> None:
+    async def release_and_wait() -> None:
+        leases = ConcurrencyLeases(Store())
+        async with renew_leases(leases):
+            hold(leases).release()
+            await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="no callback is ready and no timer is scheduled"):
+        run_in_virtual_time(release_and_wait())
 
 
 @pytest.mark.parametrize("url", [None, "redis"])

@@ -38,7 +38,6 @@ class Running:
         demands = [Demand(CHATS, "user:1", tier), Demand(RATE, "user:1")]
         try:
             verdict = await limits.enforce(demands, lease)
-            lease.accept(verdict)
             assert verdict.degraded is None
             if verdict.admitted:
                 await self._work(pause)

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from redis import Redis
 
-from gateway.ratelimit.concurrency_leases import ConcurrencyLease
+from gateway.ratelimit.concurrency_leases import ConcurrencyLease, LeaseState
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limiter import Verdict
 from gateway.ratelimit.limits import Demand, Limits
@@ -40,7 +41,6 @@ async def begin(limits: Limits, demand: Demand = DEMAND) -> tuple[Verdict, Concu
     """Begin a request."""
     lease = limits.leases.open(RequestContext())
     verdict = await limits.enforce([demand], lease)
-    lease.accept(verdict)
     return verdict, lease
 
 
@@ -99,9 +99,11 @@ async def test_a_request_that_is_cancelled_during_its_check_holds_nothing(
         context = RequestContext()
         lease = limits.leases.open(context)
         check = asyncio.ensure_future(limits.enforce([DEMAND], lease))
-        await asyncio.sleep(0.005)
+        own_redis.pause()  # it gets the check, but does not reply
+        await wait_until(lambda: lease.state is LeaseState.PENDING)
         check.cancel()
         context.end()
+        own_redis.resume()
         await wait_for_redis(limits, 4)
         assert not limits.leases
 
@@ -144,6 +146,18 @@ async def test_leases_are_renewed_so_that_they_outlive_their_time(own_redis: Red
     brief = Demand(ConcurrencyLimit("chats", 4, lease_seconds=1), "user:1")
     async with open_process(own_redis) as limits:
         await begin(limits, brief)
-        await asyncio.sleep(1.3)
+        taken_until = read_expiry(own_redis)
+        await wait_until(lambda: read_expiry(own_redis) > taken_until)
         verdict = await limits.enforce([Demand(brief.policy, "user:1", cost=0)])
         assert verdict.standings[0].remaining == 3
+
+
+def read_expiry(server: RedisServer) -> float:
+    """Return when the last lease in Redis expires, in microseconds; 0 if there is none."""
+    with Redis.from_url(server.url) as client:
+        expiries = [
+            expires_at
+            for key in client.scan_iter("lockgate:{user:1}:*")
+            for _, expires_at in client.zrange(key, 0, -1, withscores=True)
+        ]
+    return max(expiries, default=0.0)

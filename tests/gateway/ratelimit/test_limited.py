@@ -1,7 +1,6 @@
 """`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce
 from gateway.resources import Resources
 from gateway.settings.schema import Server, Settings
-from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.structured_fields import parse
 
@@ -55,11 +53,12 @@ class Verifier(TokenVerifier):
         return {}
 
 
-@dataclass
-class StubLimiter(BareLimiter):
+class StubLimiter(MemoryLimiter):
     """Gives the same verdict on every request."""
 
-    verdict: Verdict | RateLimiterUnavailable
+    def __init__(self, verdict: Verdict | RateLimiterUnavailable) -> None:
+        super().__init__()
+        self.verdict = verdict
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
         """Return the verdict, or raise it."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import Charge, Verdict
@@ -10,6 +12,7 @@ from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules
 from gateway.ratelimit.recording.recorder import Recorder
+from gateway.ratelimit.reservation import ReservationState
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.request_context import RequestContext
 from tests.gateway.ratelimit.charges import START, ManualClock
@@ -114,6 +117,16 @@ async def test_a_block_of_a_shadow_policy_counts_once_in_the_usage() -> None:
     assert (sum(report.allowed), sum(report.shadow_refused)) == (3, 3)
 
 
+async def test_a_reservation_of_a_blocked_key_is_refused() -> None:
+    blocked = PolicyInForce(CHAT, overrides={"user:1": KeyOverride("block")})
+    reservation = await open_limits(blocked).reserve([Demand(CHAT, "user:1")])
+    assert reservation.state is ReservationState.REFUSED
+    assert reservation.verdict.refused_by == ("chat",)
+    assert repr(reservation) == "<Reservation refused, nothing>"
+    with pytest.raises(RuntimeError, match="refused, and charged nothing"):
+        await reservation.settle(0)
+
+
 async def test_an_allowed_key_is_not_counted() -> None:
     limits = open_limits(PolicyInForce(CHAT, overrides={"user:1": KeyOverride("allow")}))
     assert await count_admitted(limits, Demand(CHAT, "user:1")) == 30
@@ -148,9 +161,7 @@ async def test_what_a_shadow_policy_would_refuse_is_neither_charged_nor_settled_
     contexts = [RequestContext.of({"type": "http"}) for _ in range(2)]
     for context in contexts:
         lease = limits.leases.open(context)
-        verdict = await limits.enforce([Demand(streams, "user:1")], lease)
-        lease.accept(verdict)
-        assert verdict.admitted
+        assert (await limits.enforce([Demand(streams, "user:1")], lease)).admitted
     assert len(limits.leases) == 1
     lease.release()
     assert (await limits.enforce(look)).standings[1].remaining == 0

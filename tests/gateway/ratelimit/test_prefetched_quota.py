@@ -73,8 +73,7 @@ class Process:
         self.clock.now += delay
         if prefetch is not None:
             self.prefetched.end_fetch(prefetch, verdict)
-        verdict.now = decided_at
-        return verdict
+        return replace(verdict, now=decided_at)
 
 
 def find_excess_in_windows(admitted: list[tuple[int, int]], quota: int) -> int:

@@ -49,7 +49,7 @@ def list_events(process: Resources, *kinds: type[RecordedEvent]) -> list[Recorde
 async def send_all_kinds(limits: Limits) -> None:
     """Reserve and settle, hold and release a lease, and reset the counts."""
     lease = ConcurrencyLease(limits.leases, "one")
-    lease.accept(await limits.enforce([Demand(CHATS, "user:a")], lease))
+    await limits.enforce([Demand(CHATS, "user:a")], lease)
     reservation = await limits.reserve([Demand(TOKENS, "user:a", cost=20)])
     await reservation.settle(5)
     limits.limiter.update_leases(lease.list_updates(is_release=False))

@@ -227,6 +227,9 @@ class ScriptLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
 
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call nothing: the connection stays."""
+
     def mark(self) -> Mark:
         """Mark nothing: Redis has a clock of its own."""
         return Mark(0, 0)
@@ -247,6 +250,9 @@ class ScriptLimiter(RateLimiter):
                 self._runner.client.delete(key)
         if self.count_observer is not None:
             self.count_observer.forget(prefix)
+
+    async def clear_shared(self, prefix: str, keys: object = ()) -> None:
+        """Delete nothing more: `clear_local` deletes it."""
 
     def health(self) -> dict[str, str | int]:
         """Return nothing of interest."""
@@ -325,7 +331,6 @@ class Traffic:
         elif "chats" in names:
             opened.lease = ConcurrencyLease(limits.leases, f"lease {len(self.open_requests)}")
             verdict = await limits.enforce(demands, opened.lease)
-            opened.lease.accept(verdict)
         else:
             verdict = await limits.enforce(demands)
         self.verdicts.append(verdict)

@@ -60,9 +60,7 @@ async def spend(limits: Limits, demands: Sequence[Demand], requests: int) -> int
 
     async def send(context: RequestContext) -> bool:
         lease = limits.leases.open(context)
-        verdict = await limits.enforce(demands, lease)
-        lease.accept(verdict)
-        return verdict.admitted
+        return (await limits.enforce(demands, lease)).admitted
 
     return sum(await asyncio.gather(*map(send, contexts)))
 

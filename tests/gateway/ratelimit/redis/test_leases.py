@@ -64,8 +64,8 @@ def test_both_decide_alike(
         clock.now += pause
         if action in ("take", "look"):
             taken = hold(limit, f"lease-{number}", shadow=shadow)
-            charges = [replace(taken, cost=1 if action == "take" else 0), charge(6, 10)]
-            charges[0].wants_state = choice < 5
+            cost, wants_state = int(action == "take"), choice < 5
+            charges = [replace(taken, cost=cost, wants_state=wants_state), charge(6, 10)]
             assert runner.decide(charges, clock.now) == memory.decide(charges), number
         else:
             update = LeaseUpdate(hold(limit, f"lease-{choice}"), action == "release")

@@ -14,6 +14,7 @@ from gateway.ratelimit.limiter import RedisCheckFailed
 from gateway.ratelimit.redis import redis_limiter
 from gateway.ratelimit.redis.failures import require_standalone
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
+from tests.gateway.proxy.serve_proxy import wait_until
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.spend_quota import QUOTA
 from tests.gateway.ratelimit.redis.spending_processes import find_wrong_counts, start_spenders
@@ -188,3 +189,37 @@ def spend_in_processes(url: str, *, processes: int, checks: int) -> int:
 def test_every_kind_of_policy_is_exact_over_two_processes(redis_server: RedisServer) -> None:
     with start_spenders(redis_server.url, 2) as spenders:
         assert find_wrong_counts(spenders, "round", 110) == {}
+
+
+class PrefixObserver:
+    """Keeps the cleared prefixes, and requires the thread of the event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.prefixes: list[str] = []
+
+    def forget(self, prefix: str = "") -> None:
+        """Keep the prefix."""
+        assert asyncio.get_running_loop() is self.loop
+        self.prefixes.append(prefix)
+
+    def forget_key(self, key: str) -> None:
+        """Take no notice."""
+
+    def observe_settlement(self, *settled: object) -> None:
+        """Take no notice."""
+
+    def observe_leases(self, *updates: object) -> None:
+        """Take no notice."""
+
+
+async def test_a_thread_that_clears_counts_leaves_the_observer_to_the_event_loop(
+    shared: RedisLimiter,
+) -> None:
+    """As the `reset` of slowapi does in a synchronous endpoint."""
+    observer = PrefixObserver()
+    shared.set_observer(observer)
+    await asyncio.to_thread(shared.clear_local, "lockgate:{a}")
+    await wait_until(lambda: observer.prefixes == ["lockgate:{a}"])
+    shared.clear_local("lockgate:{b}")
+    assert observer.prefixes == ["lockgate:{a}", "lockgate:{b}"]

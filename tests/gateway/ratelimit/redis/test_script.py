@@ -2,24 +2,23 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import redis
 from hiredis import pack_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
-from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_eval, pack_evalsha, parse_reply
+from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_evalsha
 from gateway.ratelimit.redis.script_call import settle
 from gateway.ratelimit.rule import MAX_LEVEL, MICROSECONDS, compute_largest_burst
-from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
+from tests.gateway.ratelimit.recording.traffic import ScriptLimiter
 from tests.gateway.ratelimit.redis.script_runner import ScriptRunner, open_runner
 from tests.gateway.ratelimit.reference_limits import Request, Scale
 from tests.gateway.ratelimit.test_prefetched_quota import SharedCounts
@@ -54,30 +53,16 @@ def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def run(client: redis.Redis) -> Iterator[Run]:
-    """Run the script with the same bytes as the gateway sends."""
-    connection = client.connection_pool.get_connection()
-
-    def send(command: bytes) -> list[Any]:
-        connection.send_packed_command([command])  # type: ignore[no-untyped-call]
-        reply: list[Any] = connection.read_response()
-        return reply
-
-    def decide(charges: Sequence[Charge], now: int = START) -> Verdict:
-        try:
-            return parse_reply(charges, send(pack_evalsha(charges, now)))
-        except NoScriptError:
-            return parse_reply(charges, send(pack_eval(charges, now)))
-
-    yield decide
-    client.connection_pool.release(connection)
-
-
-@pytest.fixture
 def runner(redis_server: RedisServer) -> Iterator[ScriptRunner]:
     """Runs the scripts, that of settlements included."""
     with open_runner(redis_server.url) as runner:
         yield runner
+
+
+@pytest.fixture
+def run(runner: ScriptRunner) -> Run:
+    """Run the script of a check with the same bytes as the gateway sends."""
+    return runner.decide
 
 
 @settings(
@@ -97,18 +82,6 @@ def test_both_limiters_decide_alike(
 
 
 SCALE = Scale(START / MICROSECONDS, unit=1_000)
-
-
-class ScriptLimiter(BareLimiter):
-    """Counts by the script, at the time of a manual clock."""
-
-    def __init__(self, run: Run, clock: ManualClock) -> None:
-        self._run = run
-        self._clock = clock
-
-    async def check(self, charges: Sequence[Charge]) -> Verdict:
-        """Run the script."""
-        return self._run(charges, self._clock.now)
 
 
 class StateObserver:
@@ -134,7 +107,7 @@ class StateObserver:
     times=st.integers(1, 20),
 )
 async def test_policies_in_full_are_decided_alike(
-    run: Run,
+    runner: ScriptRunner,
     client: redis.Redis,
     in_force: list[PolicyInForce],
     schedule: list[Request],
@@ -143,7 +116,7 @@ async def test_policies_in_full_are_decided_alike(
     """With windows, tiers, costs and overrides, and the states that both count from."""
     client.flushdb()
     clock = ManualClock()
-    limiters = (ScriptLimiter(run, clock), MemoryLimiter(clock=clock))
+    limiters = (ScriptLimiter(runner, clock), MemoryLimiter(clock=clock))
     in_redis, in_memory = (
         Limits(
             limiter,
