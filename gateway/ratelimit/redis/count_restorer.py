@@ -15,6 +15,7 @@ from gateway.ratelimit.memory import LimitState, MemoryLimiter
 from gateway.ratelimit.prefetch_numbers import compute_longest_window
 from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
+from gateway.ratelimit.redis.replaced_keys import ReplacedKeys
 from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
 from gateway.ratelimit.redis.script_call import ScriptCall
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
@@ -205,5 +206,7 @@ class CountRestorer:
 async def _run(connection: AbstractConnection, prefix: bytes, call: ScriptCall) -> Sequence[Any]:
     async with asyncio.timeout(CONNECT_SECONDS):
         await connection.send_packed_command([call.pack(0, prefix, with_text=True)])
-        reply: Sequence[Any] = await connection.read_response()
-        return reply
+        reply: list[Any] = await connection.read_response()
+    if isinstance(reply[0], list):
+        reply[0] = ReplacedKeys(prefix).log(reply[0], call.keys)
+    return reply

@@ -183,21 +183,6 @@ async def test_two_gateways_with_prefixes_count_apart(redis_server: RedisServer)
     assert redis_server.command("EXISTS", f"staging:{charge(10).key}") == ":1"
 
 
-async def test_a_key_that_holds_something_else_is_logged_once_and_costs_no_other_key(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    key = f"wrongtype:{charge(10).key}"
-    assert redis_server.command("SET", key, "something") == "+OK"
-    async with limit(redis_server.url, "wrongtype:") as limiter:
-        for _ in range(2):
-            with pytest.raises(RedisCheckFailed):
-                await limiter.check([charge(10)])
-        assert (await limiter.check([charge(10, name="other")])).admitted
-        assert limiter.health() == {"redis": "up", "disconnects": 0}
-    (record,) = [record for record in caplog.records if record.msg == "redis.key_failed"]
-    assert getattr(record, "fields", {})["keys"] == key
-
-
 async def test_a_node_of_a_cluster_is_named(
     redis_binary: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
