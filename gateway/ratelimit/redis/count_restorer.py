@@ -14,6 +14,7 @@ from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
 from gateway.ratelimit.memory import LimitState, MemoryLimiter
 from gateway.ratelimit.prefetch_numbers import compute_longest_window
 from gateway.ratelimit.redis.connection import RedisConnection
+from gateway.ratelimit.redis.failures import bound_step
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
 from gateway.ratelimit.redis.replaced_keys import ReplacedKeys
 from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
@@ -51,7 +52,8 @@ class CountRestorer:
     # - Another one, and this process has counted before: Redis has lost counts. The process adds
     #   all that is not older than what Redis has kept, waits until the others have had the time to
     #   do so as well, and adds `unsent` then.
-    # - Another one, and this process is new: it adds `unsent`. It waits if the others do.
+    # - Another one, and this process is new: it adds `unsent`. It waits if the others do, and if it
+    #   has added any, for half of `wait`, as in the first case: they may be new as well.
     #
     # Invariants:
     # - `epoch` is the last one in which all counts of this process were in Redis.
@@ -104,8 +106,9 @@ class CountRestorer:
                 self._target = epoch
                 self._lost = self._admitted.list_places() if self.epoch else []
             await self._add_lost(connection, prefix, max_age=now - kept_until)
-            if not self.is_restoring:
-                until = clock() + (self._wait / 2 if self._unsent.size else 0)
+            if self.epoch in ("", self._target):
+                if self._unsent.size:
+                    until = max(until, clock() + self._wait / 2)
                 await self._add_unsent(connection, prefix, left=0)
             self.state = CountRestorerState.WAITING
             await asyncio.sleep(until - clock())
@@ -204,7 +207,7 @@ class CountRestorer:
 
 
 async def _run(connection: AbstractConnection, prefix: bytes, call: ScriptCall) -> Sequence[Any]:
-    async with asyncio.timeout(CONNECT_SECONDS):
+    async with bound_step("while restoring counts", CONNECT_SECONDS):
         await connection.send_packed_command([call.pack(0, prefix, with_text=True)])
         reply: list[Any] = await connection.read_response()
     if isinstance(reply[0], list):

@@ -28,7 +28,7 @@ from gateway.ratelimit.redis import script_call
 from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.delete_keys import delete_keys
-from gateway.ratelimit.redis.failures import describe_failure, require_standalone
+from gateway.ratelimit.redis.failures import bound_step, describe_failure, require_standalone
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool, is_tls
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 from gateway.telemetry.log import log_event
@@ -84,7 +84,7 @@ class RedisLimiter(RateLimiter):
         self._restorer = restorer
         self._without_redis = {"without_redis": without_redis} if without_redis else {}
         self._connection: RedisConnection | None = None
-        self._failure = ""
+        self._failure, self._has_worked = "", False
         self._logged: set[str] = set()
         self._disconnects = 0
         self._on_connect_callbacks: list[Callable[[], None]] = []
@@ -212,10 +212,10 @@ class RedisLimiter(RateLimiter):
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[RedisConnection]:
-        async with _connect_timeout():
+        async with bound_step("while connecting to Redis", CONNECT_SECONDS):
             pooled: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            async with _connect_timeout():
+            async with bound_step("while connecting to Redis", CONNECT_SECONDS):
                 await require_standalone(pooled)
             epoch = ""
             if self._restorer is not None:
@@ -268,7 +268,7 @@ class RedisLimiter(RateLimiter):
     def _on_connect(self, connection: RedisConnection) -> None:
         if self._restorer is not None:
             self._restorer.finish(connection)
-        self._connection, self._failure = connection, ""
+        self._connection, self._failure, self._has_worked = connection, "", True
         self._logged.clear()
         self._end_first_attempt()
         self._forget()
@@ -277,8 +277,12 @@ class RedisLimiter(RateLimiter):
             callback()
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
-        was_connected = self._first_attempt.done() and not self._failure
-        failure = describe_failure(error, is_tls=self._is_tls, was_connected=was_connected)
+        failure = describe_failure(
+            error,
+            is_tls=self._is_tls,
+            has_worked=self._has_worked,
+            was_connected=self._has_worked and not self._failure,
+        )
         kind = type(error).__name__
         if not self._failure:
             self._disconnects += 1
@@ -305,19 +309,3 @@ def _call_with_time(on_change: Callable[[int], None], sent: "asyncio.Future[int]
     """
     if not sent.cancelled() and sent.exception() is None:
         on_change(sent.result())
-
-
-@asynccontextmanager
-async def _connect_timeout() -> AsyncIterator[None]:
-    """Bound a step of connecting.
-
-    Raises:
-        TimeoutError: names what did not respond, as the error of `asyncio.timeout` does not.
-    """
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            yield
-    except TimeoutError as error:
-        seconds = CONNECT_SECONDS * 1_000
-        message = f"no response while connecting to Redis within {seconds:g} ms"
-        raise TimeoutError(message) from error
