@@ -8,6 +8,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 import redis
@@ -33,6 +34,16 @@ def kill(server: RedisServer, chance: random.Random) -> None:
     server.kill()
     time.sleep(chance.uniform(0, 1.5))
     server.start()
+
+
+def reload(server: RedisServer, chance: random.Random) -> None:
+    """Kill it; it comes back with data that are older."""
+    server.command("SAVE")
+    time.sleep(chance.uniform(0, 1))
+    directory = find_directory(server)
+    server.kill()
+    server.start()
+    (directory / "dump.rdb").unlink()
 
 
 def flush(server: RedisServer, _: random.Random) -> None:
@@ -79,7 +90,7 @@ def fill(server: RedisServer, chance: random.Random) -> None:
     server.command("CONFIG", "SET", "maxmemory", "0")
 
 
-FAULTS: Sequence[Fault] = (kill, flush, cut_all, cut_one, freeze, sleep, demote, fill)
+FAULTS: Sequence[Fault] = (kill, reload, flush, cut_all, cut_one, freeze, sleep, demote, fill)
 
 POLICIES: Mapping[str, dict[str, object]] = {
     f"{fallback}, {kind}": {"without_redis": fallback, **burst}
@@ -94,12 +105,19 @@ REACHES: Mapping[str, Sequence[tuple[float, float, int]]] = {
 
 
 @pytest.fixture
-def server(redis_binary: str) -> Iterator[RedisServer]:
-    """A server that permits DEBUG."""
-    server = RedisServer(redis_binary, "--enable-debug-command", "local")
+def server(redis_binary: str, tmp_path: Path) -> Iterator[RedisServer]:
+    """A server that permits DEBUG and saves its data when it is told to."""
+    flags = ("--enable-debug-command", "local", "--dir", str(tmp_path))
+    server = RedisServer(redis_binary, *flags)
     server.start()
     yield server
     server.stop()
+
+
+def find_directory(server: RedisServer) -> Path:
+    """Return where it saves its data."""
+    with redis.Redis.from_url(server.url) as client:
+        return Path(client.config_get("dir")["dir"])
 
 
 def test_the_excess_while_redis_fails_at_random(server: RedisServer) -> None:
