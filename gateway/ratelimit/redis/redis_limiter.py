@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
 from logging import ERROR, WARNING, getLogger
+from math import inf
 from pathlib import Path
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.background_tasks import raise_lost_cancellation
 from gateway.ratelimit.limiter import (
@@ -85,6 +86,7 @@ class RedisLimiter(RateLimiter):
         self._without_redis = {"without_redis": without_redis} if without_redis else {}
         self._connection: RedisConnection | None = None
         self._failure, self._has_worked = "", False
+        self._lost_at = -inf
         self._logged: set[str] = set()
         self._disconnects = 0
         self._on_connect_callbacks: list[Callable[[], None]] = []
@@ -220,7 +222,8 @@ class RedisLimiter(RateLimiter):
             epoch = ""
             if self._restorer is not None:
                 self._forget()
-                epoch = await self._restorer.restore(pooled, self._key_prefix)
+                away = asyncio.get_running_loop().time() - self._lost_at
+                epoch = await self._restorer.restore(pooled, self._key_prefix, away)
             raise_lost_cancellation()
             async with self._open(pooled, epoch) as connection:
                 yield connection
@@ -286,6 +289,9 @@ class RedisLimiter(RateLimiter):
         kind = type(error).__name__
         if not self._failure:
             self._disconnects += 1
+            # A Redis that refuses to count refuses new connections, too: how long is not known.
+            is_refusal = isinstance(error, ResponseError) or not self._has_worked
+            self._lost_at = -inf if is_refusal else asyncio.get_running_loop().time()
         if kind not in self._logged:
             self._logged.add(kind)
             level = ERROR if traceback else WARNING

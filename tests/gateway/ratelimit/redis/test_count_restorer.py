@@ -164,6 +164,26 @@ async def test_new_processes_that_have_admitted_without_redis_wait_for_each_othe
     assert total == 20
 
 
+async def test_a_process_that_was_away_shortly_does_not_wait_for_long(
+    own_redis: RedisServer,
+) -> None:
+    unsent = MemoryLimiter()
+    restorer = CountRestorer(MemoryLimiter(), unsent, processes=4, wait=20 * PATIENCE)
+    limiter = RedisLimiter(own_redis.url, timeout=1.0, retry=0.05, restorer=restorer)
+    task = asyncio.create_task(limiter.run())
+    try:
+        await limiter.wait_first_attempt()
+        unsent.record([WINDOW])
+        own_redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        async with asyncio.timeout(PATIENCE):
+            while limiter.health() != {"redis": "up", "disconnects": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (await limiter.check([WINDOW])).standings[0].remaining == 18
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def test_many_keys_are_restored_in_batches_and_while_requests_go_on(
     own_redis: RedisServer,
 ) -> None:
