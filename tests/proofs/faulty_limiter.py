@@ -66,7 +66,7 @@ class FaultyLimiter:
 
     def close(self) -> None:
         """End it."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)  # the machine may be busy
 
 
 @contextmanager
