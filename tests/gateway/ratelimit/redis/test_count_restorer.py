@@ -164,9 +164,7 @@ async def test_new_processes_that_have_admitted_without_redis_wait_for_each_othe
     assert total == 20
 
 
-async def test_a_process_that_was_away_shortly_does_not_wait_for_long(
-    own_redis: RedisServer,
-) -> None:
+async def test_a_process_that_was_away_briefly_waits_briefly(own_redis: RedisServer) -> None:
     unsent = MemoryLimiter()
     restorer = CountRestorer(MemoryLimiter(), unsent, processes=4, wait=20 * PATIENCE)
     limiter = RedisLimiter(own_redis.url, timeout=1.0, retry=0.05, restorer=restorer)
