@@ -34,6 +34,11 @@ def get_partition(key: str) -> str:
     return key[key.index("{") + 1 : key.rindex("}")]
 
 
+def get_policy(key: str) -> str:
+    """Return the name of the policy of a key; "" if it counts none."""
+    return key[key.rfind("}:") + 2 :].partition(":")[0] if "}:" in key else ""
+
+
 def caller_partition(policy: Policy, principal: Principal) -> str:
     """Return the partition of a caller under a policy; that of its subject if it has no such value.
 

@@ -1,6 +1,5 @@
 """`RedisCommands`: commands other than checks of rate limits, each bounded in time."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -8,7 +7,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.ratelimit.redis.failures import describe_failure
+from gateway.ratelimit.redis.failures import bound_step, describe_failure
 from gateway.ratelimit.redis.redis_url import create_blocking_pool, is_tls
 from gateway.settings.schema import Settings
 
@@ -39,7 +38,7 @@ class RedisCommands:
             RedisCommandFailed: Redis did not reply in time, or with an error.
         """
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with bound_step("to a command", TIMEOUT_SECONDS):
                 return await command
         except (RedisError, OSError, TimeoutError) as error:
             raise RedisCommandFailed(describe_failure(error, is_tls=self._is_tls)) from error

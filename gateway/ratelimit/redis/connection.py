@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
-from logging import WARNING, getLogger
 from typing import Any, NoReturn
 
 from redis.asyncio.connection import AbstractConnection
@@ -12,15 +11,12 @@ from redis.exceptions import InvalidResponse, NoScriptError
 
 from gateway.ratelimit.limiter import Charge, RedisCheckFailed, Verdict
 from gateway.ratelimit.redis.protocol import RedisProtocol, RedisReply
+from gateway.ratelimit.redis.replaced_keys import ReplacedKeys
 from gateway.ratelimit.redis.reply_timeout import ReplyTimeout
 from gateway.ratelimit.redis.script import pack_eval, pack_evalsha, parse_reply
 from gateway.ratelimit.redis.script_call import RedisScript, ScriptCall
-from gateway.telemetry.log import log_event
 
 MAX_PENDING_CHECKS = 10_000
-MAX_LOGGED_KEYS = 100  # per connection
-
-log = getLogger("lockgate.ratelimit")
 
 # The charges or another call, the packed command, and the future that the caller awaits.
 Request = Sequence[Charge] | ScriptCall
@@ -63,7 +59,7 @@ class RedisConnection:
         self._now = now
         self._prefix = prefix
         self._epoch = epoch
-        self._logged_keys: set[str] = set()
+        self._replaced_keys = ReplacedKeys(prefix)
         self._sent_scripts: set[RedisScript] = set()
         self._loop = asyncio.get_running_loop()
         self._protocol = RedisProtocol(self._on_reply, self._flush, self._close)
@@ -168,8 +164,7 @@ class RedisConnection:
 
     def _on_reply(self, reply: RedisReply) -> None:
         # The cases: no check is in flight (close) | an array (the verdict) |
-        # NOSCRIPT (send again, with the script) | WRONGTYPE (this check alone fails: the key holds
-        # something else) | any other error, or anything unexpected (close).
+        # NOSCRIPT (send again, with the script) | any other error, or anything unexpected (close).
         if not self._in_flight:
             self._close(InvalidResponse("unexpected data on an idle connection"))
             return
@@ -178,14 +173,18 @@ class RedisConnection:
             self._timeouts.popleft()[1].cancel()
         if not isinstance(reply, list):
             self._on_error_reply(request, future, reply)
-        elif not future.done():
-            try:
-                if isinstance(request, ScriptCall):
-                    future.set_result(request.parse_reply(reply))
-                else:
-                    future.set_result(parse_reply(request, reply))
-            except (TypeError, ValueError) as error:
-                self._on_error_reply(request, future, InvalidResponse(str(error)))
+            return
+        try:
+            if reply and isinstance(reply[0], list):
+                reply[0] = self._replaced_keys.log(reply[0], _list_keys(request))
+            if future.done():
+                return
+            if isinstance(request, ScriptCall):
+                future.set_result(request.parse_reply(reply))
+            else:
+                future.set_result(parse_reply(request, reply))
+        except (TypeError, ValueError, IndexError) as error:
+            self._on_error_reply(request, future, InvalidResponse(str(error)))
 
     def _on_error_reply(
         self, request: Request, future: "asyncio.Future[Any]", reply: object
@@ -198,27 +197,12 @@ class RedisConnection:
         else:
             failure = InvalidResponse(f"expected an array, got {reply!r:.40}")
         _fail(future, failure)
-        if "WRONGTYPE" in str(failure):
-            self._log_keys(request, failure)
-        else:
-            self._close(failure)
+        self._close(failure)
 
     def _pack_with_text(self, request: Request) -> bytes:
         if isinstance(request, ScriptCall):
             return request.pack(self._now, self._prefix, with_text=True)
         return pack_eval(request, self._now, self._prefix, self._epoch)
-
-    def _log_keys(self, request: Request, failure: Exception) -> None:
-        """Log that one of these keys holds something else, once per connection."""
-        prefix = self._prefix.decode()
-        if isinstance(request, ScriptCall):
-            names = request.keys
-        else:
-            names = [charge.key for charge in request]
-        keys = " ".join(f"{prefix}{name}" for name in names)
-        if keys not in self._logged_keys and len(self._logged_keys) < MAX_LOGGED_KEYS:
-            self._logged_keys.add(keys)
-            log_event(log, "redis.key_failed", WARNING, keys=keys, reason=str(failure)[:200])
 
     def _on_timeout(self) -> None:
         self._close(TimeoutError(f"no reply from Redis within {self._timeout * 1_000:g} ms"))
@@ -235,6 +219,12 @@ class RedisConnection:
         self._timeouts.clear()
         self._in_flight.clear()
         self._queued.clear()
+
+
+def _list_keys(request: Request) -> Sequence[str]:
+    if isinstance(request, ScriptCall):
+        return request.keys
+    return [charge.key for charge in request]
 
 
 def _fail(future: "asyncio.Future[Any]", failure: Exception) -> None:

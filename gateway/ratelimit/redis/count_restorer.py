@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import partial
+from math import inf
 from secrets import token_hex
 from typing import Any
 
@@ -14,12 +15,19 @@ from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
 from gateway.ratelimit.memory import LimitState, MemoryLimiter
 from gateway.ratelimit.prefetch_numbers import compute_longest_window
 from gateway.ratelimit.redis.connection import RedisConnection
+from gateway.ratelimit.redis.failures import bound_step
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
+from gateway.ratelimit.redis.replaced_keys import ReplacedKeys
 from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
 from gateway.ratelimit.redis.script_call import ScriptCall
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 
 BATCH_KEYS = 100
+
+RETURN_FACTOR = 4
+"""How much longer than this process others may be away that lost their connections with it. A first
+attempt to connect comes at once, so that a slow command in Redis costs little. A second one comes
+after half a mean pause at least, and that of others after one and a half at most."""
 
 Place = tuple[int, str]  # window and key of a state
 Batch = Sequence[tuple[int, str, SlidingWindowState | GcraState]]
@@ -46,11 +54,13 @@ class CountRestorer:
     # The cases, by the epoch that Redis is in (see lua/epoch.lua):
     # - The epoch in which this process has counted: only the connection was lost. It adds `unsent`.
     #   If there is any, it waits until the others, which may have lost theirs as well, have had the
-    #   time to do the same: half of `wait`, as nothing else is to be added.
+    #   time to do the same: RETURN_FACTOR times as long as it was away, and at most half of `wait`,
+    #   as nothing else is to be added.
     # - Another one, and this process has counted before: Redis has lost counts. The process adds
     #   all that is not older than what Redis has kept, waits until the others have had the time to
     #   do so as well, and adds `unsent` then.
-    # - Another one, and this process is new: it adds `unsent`. It waits if the others do.
+    # - Another one, and this process is new: it adds `unsent`. It waits if the others do, and if it
+    #   has added any, for half of `wait`, as in the first case: they may be new as well.
     #
     # Invariants:
     # - `epoch` is the last one in which all counts of this process were in Redis.
@@ -86,8 +96,13 @@ class CountRestorer:
         """Whether Redis has lost counts that are being restored."""
         return self.state is not CountRestorerState.IDLE and self._target != self.epoch
 
-    async def restore(self, connection: AbstractConnection, prefix: bytes) -> str:
+    async def restore(
+        self, connection: AbstractConnection, prefix: bytes, away: float = inf
+    ) -> str:
         """Restore what Redis has lost, and return the epoch that it is in.
+
+        `away` is the time since the last connection was lost, in seconds; infinite if Redis had
+        refused to count on it.
 
         Raises:
             RedisError, OSError, TimeoutError: Redis failed, or lost its counts again.
@@ -103,8 +118,9 @@ class CountRestorer:
                 self._target = epoch
                 self._lost = self._admitted.list_places() if self.epoch else []
             await self._add_lost(connection, prefix, max_age=now - kept_until)
-            if not self.is_restoring:
-                until = clock() + (self._wait / 2 if self._unsent.size else 0)
+            if self.epoch in ("", self._target):
+                if self._unsent.size:
+                    until = max(until, clock() + min(self._wait / 2, RETURN_FACTOR * away))
                 await self._add_unsent(connection, prefix, left=0)
             self.state = CountRestorerState.WAITING
             await asyncio.sleep(until - clock())
@@ -203,7 +219,9 @@ class CountRestorer:
 
 
 async def _run(connection: AbstractConnection, prefix: bytes, call: ScriptCall) -> Sequence[Any]:
-    async with asyncio.timeout(CONNECT_SECONDS):
+    async with bound_step("while restoring counts", CONNECT_SECONDS):
         await connection.send_packed_command([call.pack(0, prefix, with_text=True)])
-        reply: Sequence[Any] = await connection.read_response()
-        return reply
+        reply: list[Any] = await connection.read_response()
+    if isinstance(reply[0], list):
+        reply[0] = ReplacedKeys(prefix).log(reply[0], call.keys)
+    return reply

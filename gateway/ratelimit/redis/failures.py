@@ -1,6 +1,8 @@
 """Describes a failure of Redis in words, with what an operator can do about it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
@@ -38,6 +40,7 @@ _TLS_HINT = "does this port speak TLS? Without TLS, redis_url begins with redis:
 _PLAIN_HINT = (
     "is maxclients reached, or does this port speak TLS? With TLS, redis_url begins with rediss://"
 )
+_CLOSED_HINT = "it accepts a connection, and closes it: is maxclients reached, or does it stop?"
 _LOST_HINT = "Redis, or a proxy in front of it, has closed a connection that worked"
 
 
@@ -50,35 +53,53 @@ class RedisSentinelUnsupported(RedisError):
 
 
 def describe_failure(
-    error: BaseException, *, is_tls: bool = False, was_connected: bool = False
+    error: BaseException,
+    *,
+    is_tls: bool = False,
+    has_worked: bool = False,
+    was_connected: bool = False,
 ) -> str:
     """Return the kind of a failure, its text, and a hint. No error of Redis quotes a password.
 
-    `was_connected` is whether Redis has counted on this connection before the failure.
+    `has_worked` is whether Redis has counted on any connection before the failure, and
+    `was_connected` whether it has on this one.
     """
     code = getattr(error, "status_code", None) or ""
     text = f"{code} {error}".strip()
     kind = type(error).__name__
     described = f"{kind}: {text}"[:MAX_CHARACTERS] if text else kind
     hint = next((hint for part, hint in _HINTS.items() if part in text), "")
-    hint = hint or _get_hint_of_close(error, text, is_tls=is_tls, was_connected=was_connected)
+    is_closed = isinstance(error, InvalidResponse) or "onnection lost" in text or "closed" in text
+    if not hint and has_worked and is_closed:
+        hint = _LOST_HINT if was_connected else _CLOSED_HINT
+    elif not hint and not has_worked:
+        hint = _get_hint_of_tls(error, text, is_tls=is_tls, is_closed=is_closed)
     return f"{described} ({hint})" if hint else described
 
 
-def _get_hint_of_close(
-    error: BaseException, text: str, *, is_tls: bool, was_connected: bool
-) -> str:
-    """Return a hint for a connection that has been closed.
-
-    A new one may be closed because TLS is on one side alone.
-    """
-    is_closed = isinstance(error, InvalidResponse) or "onnection lost" in text or "closed" in text
-    if was_connected:
-        return _LOST_HINT if is_closed else ""
+def _get_hint_of_tls(error: BaseException, text: str, *, is_tls: bool, is_closed: bool) -> str:
+    """Return a hint for a Redis that has never worked: TLS may be on one side alone."""
     if is_tls:
         is_silent = not text or isinstance(error, TimeoutError)
         return _TLS_HINT if is_silent or "WRONG_VERSION_NUMBER" in text else ""
     return _PLAIN_HINT if is_closed else ""
+
+
+@asynccontextmanager
+async def bound_step(step: str, seconds: float) -> AsyncIterator[None]:
+    """Bound a step, such as "while connecting", in time.
+
+    Raises:
+        TimeoutError: names the step, as the error of `asyncio.timeout` does not.
+    """
+    try:
+        async with asyncio.timeout(seconds) as timeout:
+            yield
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        message = f"no response {step} within {seconds * 1_000:g} ms"
+        raise TimeoutError(message) from error
 
 
 async def require_standalone(connection: AbstractConnection) -> None:

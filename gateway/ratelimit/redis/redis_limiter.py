@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
 from logging import ERROR, WARNING, getLogger
+from math import inf
 from pathlib import Path
 from threading import get_ident
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.background_tasks import raise_lost_cancellation
 from gateway.ratelimit.limiter import (
@@ -29,7 +30,7 @@ from gateway.ratelimit.redis import script_call
 from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.delete_keys import delete_keys
-from gateway.ratelimit.redis.failures import describe_failure, require_standalone
+from gateway.ratelimit.redis.failures import bound_step, describe_failure, require_standalone
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool, is_tls
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 from gateway.telemetry.log import log_event
@@ -85,7 +86,8 @@ class RedisLimiter(RateLimiter):
         self._restorer = restorer
         self._without_redis = {"without_redis": without_redis} if without_redis else {}
         self._connection: RedisConnection | None = None
-        self._failure = ""
+        self._failure, self._has_worked = "", False
+        self._lost_at = -inf
         self._logged: set[str] = set()
         self._disconnects = 0
         self._on_connect_callbacks: list[Callable[[], None]] = []
@@ -215,15 +217,16 @@ class RedisLimiter(RateLimiter):
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[RedisConnection]:
-        async with _connect_timeout():
+        async with bound_step("while connecting to Redis", CONNECT_SECONDS):
             pooled: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            async with _connect_timeout():
+            async with bound_step("while connecting to Redis", CONNECT_SECONDS):
                 await require_standalone(pooled)
             epoch = ""
             if self._restorer is not None:
                 self._forget()
-                epoch = await self._restorer.restore(pooled, self._key_prefix)
+                away = asyncio.get_running_loop().time() - self._lost_at
+                epoch = await self._restorer.restore(pooled, self._key_prefix, away)
             raise_lost_cancellation()
             async with self._open(pooled, epoch) as connection:
                 yield connection
@@ -276,7 +279,7 @@ class RedisLimiter(RateLimiter):
     def _on_connect(self, connection: RedisConnection) -> None:
         if self._restorer is not None:
             self._restorer.finish(connection)
-        self._connection, self._failure = connection, ""
+        self._connection, self._failure, self._has_worked = connection, "", True
         self._logged.clear()
         self._end_first_attempt()
         self._forget()
@@ -285,11 +288,18 @@ class RedisLimiter(RateLimiter):
             callback()
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
-        was_connected = self._first_attempt.done() and not self._failure
-        failure = describe_failure(error, is_tls=self._is_tls, was_connected=was_connected)
+        failure = describe_failure(
+            error,
+            is_tls=self._is_tls,
+            has_worked=self._has_worked,
+            was_connected=self._has_worked and not self._failure,
+        )
         kind = type(error).__name__
         if not self._failure:
             self._disconnects += 1
+            # A Redis that refuses to count refuses new connections, too: how long is not known.
+            is_refusal = isinstance(error, ResponseError) or not self._has_worked
+            self._lost_at = -inf if is_refusal else asyncio.get_running_loop().time()
         if kind not in self._logged:
             self._logged.add(kind)
             level = ERROR if traceback else WARNING
@@ -313,19 +323,3 @@ def _call_with_time(on_change: Callable[[int], None], sent: "asyncio.Future[int]
     """
     if not sent.cancelled() and sent.exception() is None:
         on_change(sent.result())
-
-
-@asynccontextmanager
-async def _connect_timeout() -> AsyncIterator[None]:
-    """Bound a step of connecting.
-
-    Raises:
-        TimeoutError: names what did not respond, as the error of `asyncio.timeout` does not.
-    """
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            yield
-    except TimeoutError as error:
-        seconds = CONNECT_SECONDS * 1_000
-        message = f"no response while connecting to Redis within {seconds:g} ms"
-        raise TimeoutError(message) from error

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from statistics import median
 
 import pytest
 import redis
@@ -314,35 +315,41 @@ async def test_no_task_is_left_running(own_redis: RedisServer) -> None:
 
 @pytest.mark.prove
 @pytest.mark.parametrize("fault", [freeze, kill, slow, drop, fill_memory, demote])
-async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault: Fault) -> None:
-    slowest = 0.0
+async def test_the_cost_of_a_check_under_each_fault_and_the_recovery(
+    own_redis: RedisServer, fault: Fault
+) -> None:
+    """Each cost includes what other programs on this machine take: `loop` is the longest of it."""
+    lateness = [0.0]
 
-    async def call(limiter: RateLimiter) -> None:
-        nonlocal slowest
-        while True:
-            started = time.perf_counter()
-            await limiter.check([LOCAL])
-            slowest = max(slowest, time.perf_counter() - started)
+    async def measure(limiter: RateLimiter, seconds: float) -> Sequence[tuple[float, str | None]]:
+        """Send one check after the other, and return the duration of each, and its fallback."""
+        checks, end = [], time.perf_counter() + seconds
+        while (started := time.perf_counter()) < end:
+            verdict = await limiter.check([LOCAL])
+            checks.append((1e3 * (time.perf_counter() - started), verdict.degraded))
+            due = time.perf_counter() + 0.002
             await asyncio.sleep(0.002)
+            lateness.append(1e3 * (time.perf_counter() - due))
+        return checks
 
-    async with SlowProxy(own_redis.port).open() as proxy:
-        counters = Settings(redis_url=RedisDsn(proxy.url))
-        async with open_limiter(counters) as limiter, asyncio.TaskGroup() as callers:
-            tasks = [callers.create_task(call(limiter)) for _ in range(50)]
-            await asyncio.sleep(1)
-            before, slowest = slowest, 0.0
-            fault(own_redis, proxy)
-            await asyncio.sleep(2)
-            during = slowest
-            repair(own_redis, proxy, fault)
-            started = time.perf_counter()
-            await eventually(lambda: is_healthy(limiter))
-            recovery = time.perf_counter() - started
-            for task in tasks:
-                task.cancel()
+    async with (
+        SlowProxy(own_redis.port).open() as proxy,
+        open_limiter(
+            Settings(redis_url=RedisDsn(proxy.url if fault in (slow, drop) else own_redis.url))
+        ) as limiter,
+    ):
+        before = max(duration for duration, _ in await measure(limiter, 1))
+        fault(own_redis, proxy)
+        first, *later = [duration for duration, degraded in await measure(limiter, 2) if degraded]
+        repair(own_redis, proxy, fault)
+        started = time.perf_counter()
+        await eventually(lambda: is_healthy(limiter))
+        recovery = time.perf_counter() - started
     print(
-        f"\n{fault.__name__}: slowest check {1e3 * before:.1f} ms before, "
-        f"{1e3 * during:.1f} ms during; recovered after {1e3 * recovery:.0f} ms"
+        f"\n{fault.__name__}: at most {before:.1f} ms before; the first check without Redis "
+        f"{first:.1f} ms, the {len(later)} later ones {median(later):.2f} ms, at most "
+        f"{max(later):.1f} ms; loop {max(lateness):.1f} ms late; recovered after "
+        f"{1e3 * recovery:.0f} ms"
     )
 
 

@@ -10,8 +10,11 @@
 -- stored one is the level of a leaky bucket, at most MAX_LEVEL. No burst fills more than half of that
 -- (rule.py: compute_largest_burst). A product may be rounded only where it exceeds both.
 --
--- An algorithm is a table of functions of a `state`, which begins with the key and the numbers of
--- its rule:
+-- A reply begins with one value. If the script has replaced keys that another program had written,
+-- that is a list: the value, and the positions of these keys in KEYS (replaced_keys.py).
+--
+-- An algorithm is a table of functions of a `state`, which begins with the key, its position in KEYS
+-- and the numbers of its rule:
 --   load                  read the key at `now`, and set `state.now` to it, or to the last charge if
 --                         that is later: times never run back
 --   compute_retry_after   the time until the cost fits; 0 if it does
@@ -24,6 +27,7 @@ local MAX_CLOCK_CHANGE = 86400 * 1000000
 local MAX_LEVEL = 99999 * 86400 * 1000000
 
 local algorithms = {}
+local replaced = {}
 
 -- Format a whole number. Lua writes large ones as 1.7e+15 by default.
 local function text(number)
@@ -59,19 +63,21 @@ local function is_failure(failure, word)
   return string.find(message, word, 1, true)
 end
 
--- Call a function of a state. A hash with fields that these scripts have not written is deleted, and
--- counts as empty.
+-- Call a function of a state. A key of another type, or with a value that these scripts have not
+-- written, is deleted, and counts as empty.
 local function run_or_reset(run, state)
   local ok, failure = pcall(run, state)
   if ok then return end
-  if not is_failure(failure, 'FOREIGN') then error(failure, 0) end
+  if not (is_failure(failure, 'FOREIGN') or is_failure(failure, 'WRONGTYPE')) then
+    error(failure, 0)
+  end
   redis.call('DEL', state.key)
+  replaced[#replaced + 1] = state.position
   run(state)
 end
 
--- Do the same, and return whether the key can be used: not if it has another type.
-local function run_unless_other_type(run, state)
-  local ok, failure = pcall(run_or_reset, run, state)
-  if not ok and not is_failure(failure, 'WRONGTYPE') then error(failure, 0) end
-  return ok
+-- Return a value as the first of a reply.
+local function first(value)
+  if #replaced == 0 then return value end
+  return {value, unpack(replaced)}
 end

@@ -8,13 +8,13 @@
 --          Then eight values per rule: algorithm, quota, window, burst, cost, the name of a shadow
 --          policy or "", the id of the lease (of a concurrency limit) or the number of further
 --          requests to grant in advance, and whether the state before the decision is wanted (1).
--- Returns  the time of the decision, then five values per rule: fits (0, or 1 and the number of
+-- Returns  the time of the decision (first), then five values per rule: fits (0, or 1 and the number of
 --          further requests granted), remaining (with those), retry after (0: it fits), reset, and
 --          the state if it is wanted.
 --
 -- Invariants.
--- - Nothing is charged before all rules have been checked. If one key has another type, the script
---   fails (WRONGTYPE) without a charge. A hash that another program wrote is replaced.
+-- - Nothing is charged before all rules have been checked. A key that another program wrote is
+--   replaced then.
 -- - A refused request, or one at no cost, writes nothing but the removal of what has expired.
 -- - The window and the algorithm are in the key (partition.py: make_key), so that a hash never holds
 --   the fields of two algorithms, nor times of another window.
@@ -25,7 +25,7 @@ local VALUES = 8
 local rules = #KEYS
 if ARGV[2] ~= '' then
   rules = rules - 1
-  if redis.call('HGET', KEYS[#KEYS], 'id') ~= ARGV[2] then
+  if redis.pcall('HGET', KEYS[#KEYS], 'id') ~= ARGV[2] then
     return redis.error_reply('EPOCH these counts are not of this epoch')
   end
 end
@@ -36,6 +36,7 @@ local now = read_clock(ARGV[1])
 local function inspect(state)
   state.algorithm.load(state, now)
   state.retry_after = state.algorithm.compute_retry_after(state)
+  state.before = state.is_wanted and state.algorithm.dump(state)
 end
 
 -- Check all rules. Shadow rules never refuse.
@@ -44,6 +45,7 @@ for index = 1, rules do
   local key, before = KEYS[index], 2 + VALUES * (index - 1)
   local state = {
     key = key,
+    position = index,
     algorithm = algorithms[ARGV[before + 1]],
     quota = tonumber(ARGV[before + 2]),
     window = tonumber(ARGV[before + 3]),
@@ -51,9 +53,9 @@ for index = 1, rules do
     cost = tonumber(ARGV[before + 5]),
     lease_id = ARGV[before + 7],
     prefetch = tonumber(ARGV[before + 7]) or 0,
+    is_wanted = ARGV[before + 8] == '1',
   }
   run_or_reset(inspect, state)
-  state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
   state.shadow_policy = ARGV[before + 6]
   if state.retry_after > 0 then
     if state.shadow_policy == '' then admitted = false end
@@ -75,7 +77,7 @@ local function count_granted()
 end
 
 -- Charge all rules, or none. A shadow policy is not charged what it would have refused.
-local reply = {now}
+local reply = {first(now)}
 local granted = admitted and count_granted() or 0
 for _, state in ipairs(states) do
   local advance = granted * state.cost

@@ -3,10 +3,9 @@
 -- KEYS     the key of each lease; a key with several leases is there several times.
 -- ARGV[1]  the time; 0 takes the clock of the server. Then two values per lease: its id, and the
 --          lease time in microseconds, or 0 to release it.
--- Returns  one integer: the time.
+-- Returns  the time (first).
 --
--- A lease that had been lost counts again, whether it fits or not: its request still runs. A key of
--- another type is left alone, so that the other leases are renewed nevertheless.
+-- A lease that had been lost counts again, whether it fits or not: its request still runs.
 
 local now = read_clock(ARGV[1])
 
@@ -22,7 +21,6 @@ end
 
 for index, key in ipairs(KEYS) do
   local id, window = ARGV[2 * index], tonumber(ARGV[2 * index + 1])
-  local ok, failure = pcall(update, {key = key, window = window, lease_id = id})
-  if not (ok or is_failure(failure, 'WRONGTYPE')) then error(failure, 0) end
+  run_or_reset(update, {key = key, position = index, window = window, lease_id = id})
 end
-return {now}
+return {first(now)}

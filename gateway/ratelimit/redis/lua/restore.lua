@@ -6,17 +6,16 @@
 -- ARGV[2]  the id of the epoch. Then for each key: algorithm, quota, window, the number of pairs, and
 --          the pairs. A pair of a sliding window is the age of a bucket and its count, the oldest
 --          first; that of a GCRA bucket, the only one, is 0 and its level.
--- Returns  one integer: the number of these keys.
+-- Returns  the number of these keys (first).
 --
 -- Ages count from now, which is later than the time at which the process has computed them: what is
 -- added counts for slightly too long, never too short.
 --
--- Nothing is added before all keys have been loaded, so that a script that fails can be run again. A
--- key of another type is left alone, so that the others are restored nevertheless.
+-- Nothing is added before all keys have been loaded, so that a script that fails can be run again.
 
 local now = read_clock(ARGV[1])
 
-if redis.call('HGET', KEYS[1], 'id') ~= ARGV[2] then
+if redis.pcall('HGET', KEYS[1], 'id') ~= ARGV[2] then
   return redis.error_reply('EPOCH these counts are not of this epoch')
 end
 redis.call('HSET', KEYS[1], 'beat', text(now))
@@ -87,6 +86,7 @@ local states, position = {}, 3
 for index = 2, #KEYS do
   local state = {
     key = KEYS[index],
+    position = index,
     algorithm = algorithms[ARGV[position]],
     quota = tonumber(ARGV[position + 1]),
     window = tonumber(ARGV[position + 2]),
@@ -97,9 +97,10 @@ for index = 2, #KEYS do
     state.pairs[pair] = {tonumber(ARGV[at]), tonumber(ARGV[at + 1])}
   end
   position = position + 4 + 2 * #state.pairs
-  if run_unless_other_type(load, state) then states[#states + 1] = state end
+  run_or_reset(load, state)
+  states[#states + 1] = state
 end
 for _, state in ipairs(states) do
   if state.algorithm == sliding_window then add_to_window(state) else add_to_level(state) end
 end
-return {#KEYS - 1}
+return {first(#KEYS - 1)}

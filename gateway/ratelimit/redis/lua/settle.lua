@@ -8,10 +8,9 @@
 --          window, burst, the time of the charge (or, if it was made without Redis, its age as a
 --          number below 0), and the difference: what is charged in addition, whether it fits or
 --          not, or, if it is negative, what is given back.
--- Returns  one integer: the time.
+-- Returns  the time (first).
 --
--- Nothing is settled before all keys have been loaded. A key of another type is left alone, so that
--- the others are settled nevertheless.
+-- Nothing is settled before all keys have been loaded.
 
 local VALUES = 6
 
@@ -74,6 +73,7 @@ for index, key in ipairs(KEYS) do
   local before = 1 + VALUES * (index - 1)
   local state = {
     key = key,
+    position = index,
     algorithm = algorithms[ARGV[before + 1]],
     quota = tonumber(ARGV[before + 2]),
     window = tonumber(ARGV[before + 3]),
@@ -81,7 +81,8 @@ for index, key in ipairs(KEYS) do
     reserved_at = tonumber(ARGV[before + 5]),
     cost = tonumber(ARGV[before + 6]),
   }
-  if run_unless_other_type(load, state) then states[#states + 1] = state end
+  run_or_reset(load, state)
+  states[index] = state
 end
 for _, state in ipairs(states) do settle(state) end
-return {now}
+return {first(now)}

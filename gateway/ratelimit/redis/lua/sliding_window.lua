@@ -60,6 +60,7 @@ function sliding_window.drop_expired(state)
     state.total = number(state.total - count)
   end
   if state.closed == 0 then
+    if state.total ~= state.count then error('FOREIGN') end
     state.oldest = state.last
     if state.last <= horizon or state.count == 0 then return sliding_window.reset(state) end
   end

@@ -40,8 +40,13 @@ class ScriptRunner:
 
     def _send(self, command: bytes) -> list[Any]:
         self._connection.send_packed_command([command])  # type: ignore[no-untyped-call]
-        reply: list[Any] = self._connection.read_response()
-        return reply
+        return skip_replaced_keys(self._connection.read_response())
+
+
+def skip_replaced_keys(reply: list[Any]) -> list[Any]:
+    """Leave the first value of a reply alone, without the positions of the keys replaced."""
+    first, *rest = reply
+    return [first[0] if isinstance(first, list) else first, *rest]
 
 
 @contextmanager

@@ -37,13 +37,16 @@ ALLOW = charge(20, 60, name="allow", without_redis="allow")
 
 
 @asynccontextmanager
-async def run_processes(url: str, number: int) -> AsyncIterator[list[RateLimiter]]:
+async def run_processes(
+    url: str, number: int, *, is_up: bool = True
+) -> AsyncIterator[list[RateLimiter]]:
     """Run the limiters of several processes, with a long timeout: the machine may be busy."""
     counters = Counters(retry_ms=RETRY_MS, processes=number, timeout_ms=1_000)
     settings = Settings(redis_url=RedisDsn(url), counters=counters)
     async with AsyncExitStack() as stack:
         limiters = [await stack.enter_async_context(open_limiter(settings)) for _ in range(number)]
-        await wait_healthy(limiters)
+        if is_up:
+            await wait_healthy(limiters)
         yield limiters
 
 
@@ -143,6 +146,40 @@ async def test_processes_that_lost_their_connections_wait_for_each_other(
             await asyncio.sleep(0.005)
         total += sum([await spend(process, one, 20) for process in processes])
     assert total == 20
+
+
+@pytest.mark.parametrize("one", [WINDOW, STEADY], ids=lambda it: it.rule.policy)
+async def test_new_processes_that_have_admitted_without_redis_wait_for_each_other(
+    own_redis: RedisServer, one: Charge
+) -> None:
+    own_redis.kill()
+    async with run_processes(own_redis.url, 4, is_up=False) as processes:
+        total = sum([await spend(process, one, 20) for process in processes])
+        assert total == 20
+        own_redis.start()
+        while not all(is_healthy(process, 1) for process in processes):
+            total += sum([await spend(process, one, 5) for process in processes])
+            await asyncio.sleep(0.005)
+        total += sum([await spend(process, one, 20) for process in processes])
+    assert total == 20
+
+
+async def test_a_process_that_was_away_briefly_waits_briefly(own_redis: RedisServer) -> None:
+    unsent = MemoryLimiter()
+    restorer = CountRestorer(MemoryLimiter(), unsent, processes=4, wait=20 * PATIENCE)
+    limiter = RedisLimiter(own_redis.url, timeout=1.0, retry=0.05, restorer=restorer)
+    task = asyncio.create_task(limiter.run())
+    try:
+        await limiter.wait_first_attempt()
+        unsent.record([WINDOW])
+        own_redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        async with asyncio.timeout(PATIENCE):
+            while limiter.health() != {"redis": "up", "disconnects": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (await limiter.check([WINDOW])).standings[0].remaining == 18
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_many_keys_are_restored_in_batches_and_while_requests_go_on(

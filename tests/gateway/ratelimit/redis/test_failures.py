@@ -9,12 +9,15 @@ from pathlib import Path
 from socket import create_connection, create_server
 
 import pytest
+from pydantic import RedisDsn
 
 from gateway.ratelimit.limiter import RedisCheckFailed
+from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.redis.failures import describe_failure
 from gateway.ratelimit.redis.redis_internals import parse_error
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
+from gateway.settings.schema import Settings
 from tests.docs.project import ROOT
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.connect_timeout import set_connect_timeout
@@ -183,21 +186,6 @@ async def test_two_gateways_with_prefixes_count_apart(redis_server: RedisServer)
     assert redis_server.command("EXISTS", f"staging:{charge(10).key}") == ":1"
 
 
-async def test_a_key_that_holds_something_else_is_logged_once_and_costs_no_other_key(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    key = f"wrongtype:{charge(10).key}"
-    assert redis_server.command("SET", key, "something") == "+OK"
-    async with limit(redis_server.url, "wrongtype:") as limiter:
-        for _ in range(2):
-            with pytest.raises(RedisCheckFailed):
-                await limiter.check([charge(10)])
-        assert (await limiter.check([charge(10, name="other")])).admitted
-        assert limiter.health() == {"redis": "up", "disconnects": 0}
-    (record,) = [record for record in caplog.records if record.msg == "redis.key_failed"]
-    assert getattr(record, "fields", {})["keys"] == key
-
-
 async def test_a_node_of_a_cluster_is_named(
     redis_binary: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -253,6 +241,35 @@ async def test_a_connection_that_worked_is_not_said_to_lack_tls(
     assert reason.endswith(
         "(Redis, or a proxy in front of it, has closed a connection that worked)"
     )
+
+
+async def test_a_redis_that_has_worked_and_stops_is_not_said_to_lack_tls(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with limit(get_url(own_redis)) as limiter:
+        own_redis.command("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(RedisCheckFailed):
+            await limiter.check([charge(10)])
+        await wait_until(lambda: limiter.health()["redis"] == "down")
+        own_redis.kill()
+        closing_server = await asyncio.start_server(
+            lambda _, writer: writer.close(), "127.0.0.1", own_redis.port
+        )
+        async with closing_server:
+            await wait_until(lambda: limiter.health()["reason"] != "ReadOnlyError")
+            await wait_until(lambda: len(list_reasons(caplog)) > 1)
+    assert "TLS" not in caplog.text
+
+
+async def test_scripts_that_do_not_reply_while_counts_are_restored_are_named(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert own_redis.command("CLIENT", "PAUSE", "100000", "WRITE") == "+OK"
+    with set_connect_timeout(LONG_TIMEOUT):
+        settings = Settings(redis_url=RedisDsn(own_redis.url))
+        async with open_limiter(settings):
+            (reason,) = list_reasons(caplog)
+    assert reason == "TimeoutError: no response while restoring counts within 500 ms"
 
 
 async def test_a_server_that_does_not_respond_is_named_in_words(

@@ -115,16 +115,6 @@ def test_a_lease_that_had_been_lost_counts_again(runner: ScriptRunner) -> None:
     assert runner.decide([replace(kept, cost=0)]).standings[0].remaining == 3
 
 
-def test_a_key_of_another_type_does_not_stop_the_other_updates(runner: ScriptRunner) -> None:
-    taken, fine = hold(5, "one", name="taken"), hold(5, "one", name="fine")
-    runner.client.set(taken.key, "a string")
-    for is_release in (False, True, False):
-        updates = [LeaseUpdate(taken, is_release), LeaseUpdate(fine, is_release)]
-        runner.call(update_leases(updates))
-    assert runner.client.get(taken.key) == b"a string"
-    assert runner.decide([replace(fine, cost=0)]).standings[0].remaining == 4
-
-
 @pytest.mark.parametrize("score", ["-inf", "inf", "0", "-5", "1.5e300", str(START)])
 def test_members_of_another_program_count_for_the_lease_time_at_most(
     runner: ScriptRunner, score: str

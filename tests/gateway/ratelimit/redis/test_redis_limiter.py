@@ -10,7 +10,6 @@ import pytest
 import redis
 from redis.asyncio.connection import AbstractConnection
 
-from gateway.ratelimit.limiter import RedisCheckFailed
 from gateway.ratelimit.redis import redis_limiter
 from gateway.ratelimit.redis.failures import require_standalone
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
@@ -110,18 +109,6 @@ async def test_a_cancelled_caller_does_not_shift_the_replies_of_others(
     assert await asyncio.gather(*unsent[1::2]) == [10_000 - n for n in range(2, 21, 2)]
     assert await asyncio.gather(*sent[1::2]) == [10_000 - n for n in range(102, 121, 2)]
     assert await check_own_key(999) == 10_000 - 999
-
-
-async def test_a_key_of_another_type_fails_its_own_check_alone(
-    shared: RedisLimiter, redis_server: RedisServer
-) -> None:
-    redis_server.command("SET", charge(5, name="taken").key, "x")
-    good, bad = await asyncio.gather(
-        shared.check([charge(5)]), shared.check([charge(5, name="taken")]), return_exceptions=True
-    )
-    assert not isinstance(good, BaseException)
-    assert isinstance(bad, RedisCheckFailed)
-    assert shared.health() == {"redis": "up", "disconnects": 0}
 
 
 async def test_an_idle_connection_that_redis_closes_is_replaced_before_the_next_check(

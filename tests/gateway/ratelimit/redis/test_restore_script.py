@@ -177,18 +177,6 @@ def test_no_count_of_a_prefetched_policy_is_dropped_before_its_longer_window_end
     assert standing.remaining == 60 - 7 - 5
 
 
-def test_a_key_of_another_type_is_left_alone_and_the_others_are_restored(
-    send: Send, client: redis.Redis
-) -> None:
-    begin(send)
-    client.set(EXACT.key, "a string")
-    send(restore(describe(STEADY, (0, 10 * STEADY.rule.window)), describe(EXACT, (0, 5))))
-    send(restore(describe(EXACT, (0, 5)), describe(BUCKETED, (0, 7))))
-    assert client.get(EXACT.key) == b"a string"
-    assert look(send, STEADY).remaining == 90
-    assert look(send, BUCKETED).remaining == 5_000 - 7
-
-
 def test_a_broken_bucket_replaces_its_key_alone(send: Send, client: redis.Redis) -> None:
     begin(send)
     send(pack_eval([BUCKETED]))

@@ -8,7 +8,6 @@ import redis
 from hiredis import pack_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis.exceptions import ResponseError
 
 from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
 from gateway.ratelimit.limits import Demand, Limits
@@ -308,12 +307,13 @@ def test_a_hash_with_foreign_values_is_counted_in_or_replaced(
     assert run([kind], later).standings[0].retry_after == 0
 
 
-def test_a_key_of_another_type_is_an_error_and_no_admission(run: Run, client: redis.Redis) -> None:
-    client.set(charge(5, name="taken").key, "a string")
-    first = charge(5, name="first")
-    with pytest.raises(ResponseError, match="WRONGTYPE"):
-        run([first, charge(5, name="taken")])
-    assert not client.exists(first.key)
+def test_a_total_without_its_buckets_does_not_refuse_for_ever(
+    run: Run, client: redis.Redis
+) -> None:
+    used = charge(5)
+    run([used])
+    client.hset(used.key, "t", "1000")
+    assert run([used]).standings[0].remaining == 4
 
 
 LEASED = (

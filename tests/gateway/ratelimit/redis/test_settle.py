@@ -109,20 +109,6 @@ def test_a_charge_in_excess_of_the_quota_is_counted(runner: ScriptRunner) -> Non
     assert refused.standings[0].remaining == 0
 
 
-def test_a_key_of_another_type_is_left_alone_and_the_others_are_settled(
-    runner: ScriptRunner,
-) -> None:
-    used, steady = charge(100, cost=10), charge(100, name="steady", burst=50, cost=10)
-    verdict = runner.decide([used, steady])
-    taken = charge(5, name="taken")
-    runner.client.set(taken.key, "a string")
-    differences = [(used, 5), (taken, 1), (steady, 5)]
-    runner.call(settle(Settlement(differences, Mark(0, 0), verdict)))
-    assert runner.client.get(taken.key) == b"a string"
-    standings = runner.decide([replace(used, cost=0), replace(steady, cost=0)]).standings
-    assert [it.remaining for it in standings] == [85, 35]
-
-
 def test_what_was_charged_without_redis_is_given_back_by_its_age(runner: ScriptRunner) -> None:
     used, steady = charge(100, cost=90), charge(60, name="steady", burst=50, cost=50)
     verdict = runner.decide([used, steady])
