@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running, raise_lost_cancellation
+from gateway.background_tasks import raise_lost_cancellation, run_in_background
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
     END,
@@ -60,19 +60,13 @@ async def publish_process(
     async with open_channel(settings) as redis:
         keys = ChannelKeys(settings.counters.key_prefix)
         publisher = ProcessPublisher(redis, keys, name, source)
-        loops = {
-            "ops.heartbeat": publisher.publish_heartbeats,
-            "ops.replies": publisher.reply_to_requests,
-        }
-        tasks = {
-            asyncio.create_task(keep_running(name, loop), name=name) for name, loop in loops.items()
-        }
         try:
-            yield
+            async with (
+                run_in_background("ops.heartbeat", publisher.publish_heartbeats),
+                run_in_background("ops.replies", publisher.reply_to_requests),
+            ):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
             await publisher.withdraw()
 
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running, raise_lost_cancellation
+from gateway.background_tasks import raise_lost_cancellation, run_in_background
 from gateway.ops.models import Process
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
@@ -33,7 +33,6 @@ from gateway.ops.process_channel import (
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 
-_TASK = "ops.listen"
 _MAX_CLOCK_SKEW_SECONDS = 60  # an entry of a later time is none of a process
 _MAX_REQUESTS = 2  # at a time: each occupies a connection
 
@@ -70,12 +69,8 @@ async def open_process_registry(
     """Listen to the processes for the length of the block; `redis_url` must be set."""
     async with open_channel(settings) as redis:
         registry = ProcessRegistry(redis, ChannelKeys(settings.counters.key_prefix), clock)
-        task = asyncio.create_task(keep_running(_TASK, registry.listen), name=_TASK)
-        try:
+        async with run_in_background("ops.listen", registry.listen):
             yield registry
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
 
 class ProcessRegistry:
