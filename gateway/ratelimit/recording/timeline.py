@@ -4,8 +4,12 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.ratelimit.recording.events import RecordedEvent, RecordedGap, RecordedRequest
-from gateway.ratelimit.recording.recorder import IN_FLIGHT
+from gateway.ratelimit.recording.events import (
+    IN_FLIGHT,
+    RecordedEvent,
+    RecordedGap,
+    RecordedRequest,
+)
 from gateway.ratelimit.recording.recording import Recording
 
 LATENESS = 3 * IN_FLIGHT
