@@ -1,4 +1,6 @@
-"""Tasks that run as long as the gateway does: their failures are logged, and `/readyz` shows them.
+"""Tasks that run as long as the gateway does, or as long as a block of it.
+
+Their failures are logged, and `/readyz` shows those of the package.
 
 asyncio reports the exception of a task that no code awaits only once the task is collected: without
 this module, such a task would end unnoticed.
@@ -55,6 +57,33 @@ def log_failure(task: asyncio.Task[Any]) -> BaseException | None:
     if error is not None:
         log_event(log, "task.failed", ERROR, error, task=task.get_name())
     return error
+
+
+@asynccontextmanager
+async def run_in_background(
+    name: str, run: Callable[[], Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    """Run `run` as `keep_running` does, in a task of this name, until the end of the block.
+
+    The task has ended when the block is left, also by an exception.
+    """
+    task = asyncio.create_task(keep_running(name, run), name=name)
+    try:
+        yield
+    finally:
+        await cancel_and_wait(task)
+
+
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks, and wait until all have ended; none of their exceptions is raised.
+
+    If the caller is cancelled meanwhile, that is raised, and the tasks end on their own. `await
+    task` within `suppress(CancelledError)` would lose that cancellation.
+    """
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 async def keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

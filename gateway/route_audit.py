@@ -26,7 +26,7 @@ from gateway.fastapi_internals import (
     matches_request,
 )
 from gateway.proxy.routes import find_proxy
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from gateway.settings.errors import ConfigError
 from gateway.settings.toml_file import format_file
 from gateway.startup_error import StartupError

@@ -8,12 +8,11 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import address_partition
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission
+from gateway.ratelimit.reserved_names import WRONG_API_KEYS
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import Storage
-
-POLICY = "wrong_api_keys"
 
 
 class AddressLimit(WrongKeyLimit):
@@ -22,7 +21,7 @@ class AddressLimit(WrongKeyLimit):
     def __init__(self, limits: Limits, settings: Settings) -> None:
         self._limits = limits
         self._server = settings.server
-        self._policy = RateLimit(POLICY, settings.tokens.wrong_key_limit, per="address")
+        self._policy = RateLimit(WRONG_API_KEYS, settings.tokens.wrong_key_limit, per="address")
 
     async def charge(self, connection: HTTPConnection) -> None:
         """Charge one wrong key to the address of the client.

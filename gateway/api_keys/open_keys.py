@@ -1,6 +1,5 @@
 """`open_keys`: lets the verifier accept API keys, if there is a database."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -10,7 +9,7 @@ from gateway.api_keys.key_table import record_use
 from gateway.api_keys.key_verifier import KeyVerifier
 from gateway.auth.clock import Clock
 from gateway.auth.verifier import JwtVerifier
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import run_in_background
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.resources import Resources
 from gateway.storage.database import Database
@@ -18,8 +17,6 @@ from gateway.storage.open_storage import Storage
 
 USE_SECONDS = 60.0
 """The time of the last use of a key is stored this often."""
-
-_TASK = "use of API keys"
 
 
 @asynccontextmanager
@@ -39,12 +36,10 @@ async def open_keys(
     storage.feed.add(keys, "API keys")
     verifier.accept_keys(PREFIX, keys.verify)
     store_often = partial(_store_often, storage.database, keys, clock)
-    task = asyncio.create_task(keep_running(_TASK, store_often), name=_TASK)
     try:
-        yield
+        async with run_in_background("use of API keys", store_often):
+            yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
         await _store_use(storage.database, keys)
 
 

@@ -3,7 +3,8 @@
 import argparse
 import getpass
 
-from gateway.storage.journal import MAX_TEXT_LENGTH, Author
+from gateway.storage.journal import Author
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
 
 
 def add_author_options(parser: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ from gateway.fastapi_internals import (
     get_security_scopes,
     iter_dependencies,
 )
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from gateway.ratelimit.policy import Policy
 from gateway.request_context import RequestContext
 from gateway.resources import ResourceLookup

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config, WSProtocolType
 from uvicorn.server import ServerState
 
+from gateway.background_tasks import cancel_and_wait
 from gateway.fakes.uvicorn_protocol import FakeProtocol
 from gateway.startup_error import StartupError
 
@@ -104,6 +105,4 @@ async def _close_connections(state: ServerState) -> None:
     if not state.tasks:
         return
     _, unfinished = await asyncio.wait(set(state.tasks), timeout=_SHUTDOWN_SECONDS)
-    for task in unfinished:
-        task.cancel()
-    await asyncio.gather(*unfinished, return_exceptions=True)
+    await cancel_and_wait(*unfinished)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from gateway.auth.clock import Clock
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import run_in_background
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_watcher import KeyFileWatcher
 from gateway.identity.open_stored_keys import open_stored_keys
@@ -21,8 +21,6 @@ from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import Storage
-
-_TASK = "signing key file"
 
 
 @asynccontextmanager
@@ -64,12 +62,8 @@ async def _open_file(
 
     watcher = KeyFileWatcher(path, use_file, document=loaded.document, clock=clock)
     resources[SigningKeyProvider], resources[KeyFileWatcher] = keys, watcher
-    task = asyncio.create_task(keep_running(_TASK, watcher.watch), name=_TASK)
-    try:
+    async with run_in_background("signing key file", watcher.watch):
         yield keys
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def open_internal_tokens(

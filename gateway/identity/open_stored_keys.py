@@ -1,6 +1,5 @@
 """Opens the signing keys in the database: decrypts them, follows their changes, rotates by age."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -8,7 +7,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 
 from gateway.auth.clock import Clock
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import run_in_background
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.age_rotation import is_rotation_due, list_after_rotation, rotate_by_age
 from gateway.identity.key_encryption import KeyEncryption, UndecryptableKey
@@ -30,8 +29,6 @@ ROTATION_RETRY_SECONDS = 60.0
 """How long a rotation that has failed is not tried again."""
 
 _SOURCE = "database"
-_FOLLOW_TASK = "key file"
-_ROTATE_TASK = "signing key rotation"
 
 log = getLogger("lockgate.identity")
 
@@ -59,17 +56,13 @@ async def open_stored_keys(
     watcher = KeyFileWatcher(path, replica.use_key_file, document=loaded.document, clock=clock)
     resources[SigningKeyProvider], resources[KeyFileWatcher] = keys, watcher
     storage.feed.add(replica, "signing keys")
-    runs = {
-        _FOLLOW_TASK: partial(_follow_key_file, watcher, replica, clock),
-        _ROTATE_TASK: partial(_rotate_often, storage, replica, days, clock),
-    }
-    tasks = [asyncio.create_task(keep_running(name, run), name=name) for name, run in runs.items()]
-    try:
+    follow = partial(_follow_key_file, watcher, replica, clock)
+    rotate = partial(_rotate_often, storage, replica, days, clock)
+    async with (
+        run_in_background("key file", follow),
+        run_in_background("signing key rotation", rotate),
+    ):
         yield keys
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
 
 
 async def _load_or_create(

@@ -7,6 +7,7 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import address_partition, digest
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission, require_remaining
+from gateway.ratelimit.reserved_names import OAUTH_ADDRESSES, OAUTH_CLIENTS
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Settings
 
@@ -22,8 +23,8 @@ class AttemptLimit:
         oauth = settings.oauth
         self._limits = limits
         self._server = settings.server
-        self._per_address = RateLimit("oauth_addresses", oauth.address_limit, per="address")
-        self._per_client = RateLimit("oauth_clients", oauth.client_limit, per="service")
+        self._per_address = RateLimit(OAUTH_ADDRESSES, oauth.address_limit, per="address")
+        self._per_client = RateLimit(OAUTH_CLIENTS, oauth.client_limit, per="service")
 
     def find_address(self, request: Request) -> str:
         """Return what is counted as one address: an IPv4 address, or an IPv6 network of 64 bits."""

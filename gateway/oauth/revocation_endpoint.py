@@ -24,6 +24,7 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import digest
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission
+from gateway.ratelimit.reserved_names import OAUTH_REVOCATIONS
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.revocation.named_tokens import MAX_SKEW_SECONDS
@@ -33,7 +34,7 @@ from gateway.storage.open_storage import Storage
 
 PATH = "/oauth/revoke"
 
-OAUTH_REVOCATIONS = RateLimit("oauth_revocations", "120/minute", per="service")
+REVOCATIONS = RateLimit(OAUTH_REVOCATIONS, "120/minute", per="service")
 """Bounds what one client writes into the database."""
 
 
@@ -95,7 +96,7 @@ async def _refuse_others(resources: Resources, token: str) -> None:
 
 async def _charge(request: Request, client: OAuthClient) -> None:
     limits: Limits = request.app.state.resources[Limits]
-    demand = Demand(OAUTH_REVOCATIONS, f"client:{digest(client.id)}")
+    demand = Demand(REVOCATIONS, f"client:{digest(client.id)}")
     await require_admission(limits, [demand], RequestContext.of(request.scope))
 
 

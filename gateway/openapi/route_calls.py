@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gateway.aggregation.dependency import LoadComposite
 from gateway.aggregation.part import list_essential_parts
 from gateway.fastapi_internals import Dependant, iter_dependencies
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from gateway.ratelimit.policy import Policy
 from gateway.resources import ResourceLookup
 from gateway.upstream.client import ServiceClient

@@ -37,7 +37,7 @@ from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from gateway.tickets.issue_ticket import PATH as TICKETS_PATH
 from gateway.tickets.redeem_ticket import AcceptTicket
 from gateway.upstream.errors import (

@@ -21,7 +21,8 @@ from gateway.ops.ops_errors import (
 from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ops.preconditions import EditedBy, format_version
 from gateway.ops.strict_body import BODY_RESPONSES, STRICT_BODY
-from gateway.ratelimit.live.limit_history import MAX_ENTRIES, HistoryEntry
+from gateway.ratelimit.bounds import MAX_ENTRIES
+from gateway.ratelimit.live.limit_history import HistoryEntry
 from gateway.resources import Resource
 
 router = APIRouter(tags=["limits"])

@@ -5,8 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gateway.ratelimit.bounds import MAX_OVERRIDES, MAX_VERSION
+from gateway.ratelimit.key_override import OverrideKind
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
+
 Kind = Literal["rate", "concurrency"]
-OverrideKind = Literal["rate", "times", "block", "allow"]
 
 
 def _require_printable(text: str) -> str:
@@ -16,17 +19,9 @@ def _require_printable(text: str) -> str:
     return text
 
 
-MAX_REASON_LENGTH = 1_000
-"""The journal takes no longer texts."""
-
 Printable = AfterValidator(_require_printable)
-Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_LENGTH, pattern=r"\S"), Printable]
-JournalNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
-"""A number of a version or of an entry, which JavaScript and every database have as it is."""
-
-MAX_OVERRIDES = 500
-MAX_SECONDS = 600
-"""The maximum of `seconds` of a usage report: so long does a process keep its counts."""
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"\S"), Printable]
+JournalNumber = Annotated[int, Field(ge=0, le=MAX_VERSION)]
 
 
 class _Sent(BaseModel):
@@ -49,7 +44,7 @@ class OverrideChange(_Sent):
     limit: int | None = None
     times: float | None = None
     until: str | None = None
-    reason: Annotated[str, Field(max_length=MAX_REASON_LENGTH), Printable] = ""
+    reason: Annotated[str, Field(max_length=MAX_TEXT_LENGTH), Printable] = ""
     caller: Annotated[str, Field(max_length=256), Printable] | None = None
     issuer: str | None = None
 

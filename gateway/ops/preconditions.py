@@ -8,7 +8,8 @@ from fastapi import Depends, Header, Request
 from gateway.auth.dependencies import Caller
 from gateway.auth.principal import Principal
 from gateway.ops.ops_errors import PreconditionFailed, PreconditionRequired
-from gateway.storage.journal import MAX_TEXT_LENGTH, Author
+from gateway.storage.journal import Author
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
 
 _VERSION_TAG = re.compile(r'"(0|[1-9]\d{0,15})"')
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.ops.models import MAX_SECONDS
+from gateway.ratelimit.bounds import USAGE_SECONDS
 from gateway.ratelimit.redis.redis_url import create_blocking_pool
 from gateway.settings.schema import Settings
 
@@ -83,7 +83,7 @@ class ProcessRequest(_Message):
     id: str = Field(pattern=r"^[0-9a-f]{32}$")
     wants: Literal["usage", "recording"]
     policy: str = ""
-    seconds: int = Field(0, ge=0, le=MAX_SECONDS)
+    seconds: int = Field(0, ge=0, le=USAGE_SECONDS)
 
 
 class ChannelKeys:

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, suppress
 from logging import WARNING, getLogger
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running, raise_lost_cancellation
+from gateway.background_tasks import run_in_background
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
     END,
@@ -28,6 +28,7 @@ from gateway.ops.process_channel import (
     RecordedSpan,
     open_channel,
 )
+from gateway.ops.redis_exchanges import RedisExchanges
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 
@@ -60,19 +61,13 @@ async def publish_process(
     async with open_channel(settings) as redis:
         keys = ChannelKeys(settings.counters.key_prefix)
         publisher = ProcessPublisher(redis, keys, name, source)
-        loops = {
-            "ops.heartbeat": publisher.publish_heartbeats,
-            "ops.replies": publisher.reply_to_requests,
-        }
-        tasks = {
-            asyncio.create_task(keep_running(name, loop), name=name) for name, loop in loops.items()
-        }
         try:
-            yield
+            async with (
+                run_in_background("ops.heartbeat", publisher.publish_heartbeats),
+                run_in_background("ops.replies", publisher.reply_to_requests),
+            ):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
             await publisher.withdraw()
 
 
@@ -86,19 +81,26 @@ class ProcessPublisher:
         self._source = source
         self._started_at = time.time()
         self._beat = 0
-        self._is_lost = False
+        self._heartbeats = RedisExchanges("ops.heartbeat_failed")
+        self._replies = RedisExchanges("ops.reply_failed")
+
+    def __repr__(self) -> str:
+        return (
+            f"<ProcessPublisher {self._name} beat={self._beat} "
+            f"heartbeats={self._heartbeats.status.value} replies={self._replies.status.value}>"
+        )
 
     async def publish_heartbeats(self) -> None:
         """Publish a heartbeat each second until cancelled; Redis may be gone for any time."""
         while True:
-            if await self._try(self._publish()):
+            if await self._heartbeats.attempt(self._publish()):
                 self._beat += 1
             await asyncio.sleep(BEAT_SECONDS)
 
     async def reply_to_requests(self) -> None:
         """Reply to the requests of the ops app, one after the other, until cancelled."""
         while True:
-            if not await self._try(self._reply_next()):
+            if not await self._replies.attempt(self._reply_next()):
                 await asyncio.sleep(BEAT_SECONDS)
 
     async def withdraw(self) -> None:
@@ -166,17 +168,3 @@ class ProcessPublisher:
             pipeline.delete(self._keys.heartbeat(self._name))
             pipeline.zrem(self._keys.index, self._name)
             await pipeline.execute()
-
-    async def _try(self, exchange: Coroutine[Any, Any, None]) -> bool:
-        """Make an exchange with Redis; log the first failure of several, and return False."""
-        try:
-            await exchange
-        except FAILURES as error:
-            if not self._is_lost:
-                log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)
-            self._is_lost = True
-            raise_lost_cancellation()
-            return False
-        raise_lost_cancellation()
-        self._is_lost = False
-        return True

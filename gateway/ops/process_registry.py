@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from logging import WARNING, getLogger
 from typing import Literal, NamedTuple, cast
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running, raise_lost_cancellation
+from gateway.background_tasks import run_in_background
 from gateway.ops.models import Process
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
@@ -30,14 +29,11 @@ from gateway.ops.process_channel import (
     ProcessRequest,
     open_channel,
 )
+from gateway.ops.redis_exchanges import RedisExchanges
 from gateway.settings.schema import Settings
-from gateway.telemetry.log import log_event
 
-_TASK = "ops.listen"
 _MAX_CLOCK_SKEW_SECONDS = 60  # an entry of a later time is none of a process
 _MAX_REQUESTS = 2  # at a time: each occupies a connection
-
-log = getLogger("lockgate.ops")
 
 
 class ReplyRequest(NamedTuple):
@@ -70,12 +66,8 @@ async def open_process_registry(
     """Listen to the processes for the length of the block; `redis_url` must be set."""
     async with open_channel(settings) as redis:
         registry = ProcessRegistry(redis, ChannelKeys(settings.counters.key_prefix), clock)
-        task = asyncio.create_task(keep_running(_TASK, registry.listen), name=_TASK)
-        try:
+        async with run_in_background("ops.listen", registry.listen):
             yield registry
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
 
 class ProcessRegistry:
@@ -84,13 +76,28 @@ class ProcessRegistry:
     `clock` returns seconds that never go back.
     """
 
+    # Invariants:
+    # - A process of `_seen` was in the last list that was read from Redis, with a valid heartbeat.
+    # - While Redis cannot be read, a process stays in `_seen` until HEARTBEAT_TTL_SECONDS after its
+    #   last new heartbeat.
+
     def __init__(self, redis: Redis, keys: ChannelKeys, clock: Callable[[], float]) -> None:
         self._redis = redis
         self._keys = keys
         self._clock = clock
         self._seen = dict[str, SeenProcess]()
         self._asking = asyncio.Semaphore(_MAX_REQUESTS)
-        self.failure = ""
+        self._reading = RedisExchanges("ops.listen_failed")
+
+    def __repr__(self) -> str:
+        return (
+            f"<ProcessRegistry processes={sorted(self._seen)} reading={self._reading.status.value}>"
+        )
+
+    @property
+    def failure(self) -> str:
+        """The kind of exception with which Redis could not be read the last time, or ""."""
+        return self._reading.failure
 
     def list_processes(self) -> list[Process]:
         """Return the processes by name, with the seconds since their last heartbeat was read."""
@@ -111,15 +118,8 @@ class ProcessRegistry:
     async def listen(self) -> None:
         """Read the heartbeats each second until cancelled; Redis may be gone for any time."""
         while True:
-            try:
-                self._note(await self._read())
-                self.failure = ""
-            except FAILURES as error:
-                if not self.failure:
-                    log_event(log, "ops.listen_failed", WARNING, reason=type(error).__name__)
-                self.failure = type(error).__name__
+            if not await self._reading.attempt(self._read()):
                 self._drop_silent()
-            raise_lost_cancellation()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def ask(self, wanted: ReplyRequest, seconds: float) -> Replies:
@@ -135,7 +135,7 @@ class ProcessRegistry:
                 await reading.read_all(self._seen)
         except FAILURES as error:
             if not isinstance(error, TimeoutError):
-                self.failure = type(error).__name__
+                self._reading.fail(error)
         return reading.finish()
 
     async def _send(self, names: Sequence[str], request: ProcessRequest) -> None:
@@ -146,7 +146,10 @@ class ProcessRegistry:
                 pipeline.expire(self._keys.requests(name), REQUEST_TTL_SECONDS)
             await pipeline.execute()
 
-    async def _read(self) -> Mapping[str, bytes | None]:
+    async def _read(self) -> None:
+        self._note(await self._read_heartbeats())
+
+    async def _read_heartbeats(self) -> Mapping[str, bytes | None]:
         """Return the heartbeats by the name of the process; None for one that has expired."""
         latest = time.time() + _MAX_CLOCK_SKEW_SECONDS
         found = await self._redis.zrevrangebyscore(

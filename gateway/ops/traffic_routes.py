@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_store import LimitStore
-from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
+from gateway.ops.models import LimitUsage, Proposal, SimulationResult, UsageNow
 from gateway.ops.ops_errors import (
     SimulationRefused,
     SimulationsBusy,
@@ -20,6 +20,7 @@ from gateway.ops.simulations import Simulations
 from gateway.ops.strict_body import BODY_RESPONSES, STRICT_BODY
 from gateway.ops.traffic import Traffic, explain_absence
 from gateway.ops.usage_reports import report_usage, report_usage_now
+from gateway.ratelimit.bounds import USAGE_SECONDS
 from gateway.ratelimit.recording.merge_files import merge_files
 from gateway.resources import Resource
 
@@ -37,7 +38,7 @@ async def get_usage(
     policy: str,
     store: Resource[LimitStore],
     traffic: Resource[Traffic],
-    seconds: Annotated[int, Query(ge=1, le=MAX_SECONDS)] = 300,
+    seconds: Annotated[int, Query(ge=1, le=USAGE_SECONDS)] = 300,
 ) -> LimitUsage:
     """Return the requests under a policy second by second, and the keys with most of them."""
     return await report_usage(traffic, store.find(policy).name, seconds)

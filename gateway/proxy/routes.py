@@ -17,7 +17,7 @@ from gateway.declaration.invalid_declaration import InvalidDeclaration
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
-from gateway.ratelimit.limited import limited
+from gateway.ratelimit.limited_dependency import limited
 from gateway.tickets.redeem_ticket import accept_ticket
 
 

@@ -13,7 +13,7 @@ from itertools import count, islice
 from math import inf
 from secrets import token_hex
 
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import run_in_background
 from gateway.ratelimit.limiter import Charge, LeaseStore, LeaseUpdate, RedisCheckFailed, Verdict
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.request_context import RequestContext
@@ -252,10 +252,5 @@ def _read_clock() -> float:
 @asynccontextmanager
 async def renew_leases(leases: ConcurrencyLeases) -> AsyncIterator[None]:
     """Run the task that renews them for the length of the block."""
-    task = asyncio.create_task(keep_running(_TASK, leases.run), name=_TASK)
-    try:
+    async with run_in_background(_TASK, leases.run):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -4,11 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from gateway.ratelimit.bounds import MAX_TIMES
 from gateway.settings.rate import Rate
 
 OverrideKind = Literal["rate", "times", "block", "allow"]
-
-MAX_TIMES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

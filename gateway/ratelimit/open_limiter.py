@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from gateway.background_tasks import cancel_and_wait
 from gateway.ratelimit.fallback import FallbackLimiter
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
@@ -69,9 +70,7 @@ async def _run_redis_limiter(
         await limiter.wait_first_attempt()
         yield limiter
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await cancel_and_wait(task)
 
 
 def _describe_fallbacks(policies: Iterable[Policy]) -> str:

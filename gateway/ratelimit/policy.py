@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any
-
-from starlette.requests import HTTPConnection
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.policy_checks import (
@@ -32,7 +30,10 @@ from gateway.ratelimit.rule import (
 )
 from gateway.settings.rate import Rate, format_rates
 
-Cost = int | Callable[[HTTPConnection], int]
+if TYPE_CHECKING:  # a command or a simulation needs no request
+    from starlette.requests import HTTPConnection
+
+Cost: TypeAlias = "int | Callable[[HTTPConnection], int]"
 
 RateValue = str | Rate | list[str] | list[Rate] | Rates
 """The rates of a declaration: `120/minute`, several in one text, or a list."""

@@ -4,20 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
-from gateway.ratelimit.rule import SLOWAPI
+from gateway.ratelimit.reserved_names import RESERVED_NAMES
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.rate import Rate
-
-_OWN = "is the name of a limit of the gateway itself"
-
-RESERVED_NAMES: Mapping[str, str] = {
-    SLOWAPI: "is the name of the limits of slowapi's decorators",
-    "oauth_addresses": _OWN,
-    "oauth_clients": _OWN,
-    "oauth_revocations": _OWN,
-    "wrong_api_keys": _OWN,
-}
-"""The names that no policy of a package may have, each with the reason."""
 
 RatesByName = Mapping[str, Rate | tuple[Rate, ...]]
 

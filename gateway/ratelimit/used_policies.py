@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from fastapi import APIRouter
 
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_route_calls
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from gateway.ratelimit.policy import Policy
-from gateway.ratelimit.reserved import ReserveCost
+from gateway.ratelimit.reserved_dependency import ReserveCost
 
 
 def list_route_policies(route: RouteContext) -> list[Policy]:

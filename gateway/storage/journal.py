@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select
 
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
 from gateway.storage.locks import lock_journal
 from gateway.storage.tables import journal
 
 FIRST_HASH = bytes(32)
 """The previous hash of the first entry."""
-
-MAX_TEXT_LENGTH = 1_000
 
 # Built once: each process runs it several times a second.
 _LAST_ENTRY = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)

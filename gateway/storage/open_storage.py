@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, make_url
 
 from gateway.auth.clock import Clock
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import run_in_background
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.resources import Resources
 from gateway.settings.database_address import SQLITE
@@ -27,8 +27,6 @@ from gateway.storage.upgrade import UnknownSchema, upgrade_schema
 
 UPGRADE_SECONDS = 60.0
 """How long an upgrade may take, with the wait for another process that upgrades."""
-
-_TASK = "database"
 
 T = TypeVar("T")
 
@@ -61,13 +59,9 @@ async def open_storage(
     try:
         await asyncio.to_thread(_prepare_schema, settings, database)
         feed = ChangeFeed(database, clock or Clock(), poll_seconds=settings.storage.poll_seconds)
-        task = asyncio.create_task(keep_running(_TASK, feed.watch), name=_TASK)
-        try:
+        async with run_in_background("database", feed.watch):
             resources[Storage] = storage = Storage(database, feed)
             yield storage
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
     finally:
         await asyncio.to_thread(database.close)
 

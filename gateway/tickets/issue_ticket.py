@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from gateway.auth.dependencies import Caller, requires
 from gateway.errors.tree import TicketsUnavailable, Unauthenticated
-from gateway.ratelimit.limited import limited
+from gateway.ratelimit.limited_dependency import limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
 from gateway.request_path import InvalidPath, decode_path

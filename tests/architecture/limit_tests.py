@@ -9,7 +9,10 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "cli/limits/set",
         "cli/limits/shadow",
     ),
-    "tests/gateway/cli/limits/test_limit_arguments.py": ("cli/limits/actions",),
+    "tests/gateway/cli/limits/test_limit_arguments.py": (
+        "cli/limits/actions",
+        "storage/journal_bounds",
+    ),
     "tests/gateway/cli/limits/test_ops_client.py": ("cli/limits/ops_refusal",),
     "tests/gateway/cli/limits/test_override.py": ("cli/limits/override_text",),
     "tests/gateway/cli/limits/test_rollback.py": ("cli/limits/history",),
@@ -29,6 +32,7 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "ratelimit/live/stored_limit",
     ),
     "tests/gateway/ratelimit/live/test_live_document.py": (
+        "ratelimit/bounds",
         "ratelimit/live/document_errors",
         "ratelimit/live/rfc3339",
     ),
@@ -61,10 +65,11 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "ratelimit/simulation/lease_durations",
         "ratelimit/simulation/simulated_counts",
     ),
-    "tests/gateway/ratelimit/test_limited.py": ("ratelimit/cost",),
+    "tests/gateway/ratelimit/test_limited_dependency.py": ("ratelimit/cost",),
     "tests/gateway/ratelimit/test_prefetched_quota.py": ("ratelimit/prefetch_numbers",),
     "tests/gateway/ratelimit/test_policy.py": ("ratelimit/policy_checks",),
-    "tests/gateway/ratelimit/test_reserved.py": ("ratelimit/reservation",),
+    "tests/gateway/ratelimit/test_reserved_dependency.py": ("ratelimit/reservation",),
+    "tests/gateway/ratelimit/test_settings_rates.py": ("ratelimit/reserved_names",),
     "tests/gateway/ratelimit/usage/test_count_decisions.py": ("ratelimit/usage/policy_usage",),
     "tests/gateway/tickets/test_redis_store.py": ("ratelimit/redis/commands",),
 }

@@ -12,8 +12,10 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.background_tasks import (
     WatchedTasks,
+    cancel_and_wait,
     keep_running,
     log_loop_error,
+    run_in_background,
 )
 from gateway.lifespan import LifespanFailed
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
@@ -70,6 +72,112 @@ def test_a_task_that_must_go_on_is_run_again_after_growing_pauses(
     run_in_virtual_time(observe())
     assert starts == [0, 1, 3, 7, 108]  # after the long run, the pause is one second again
     assert list_events(caplog)[1] == ("task.failed", {"task": "refresh", "restart_seconds": 2.0})
+
+
+class Run:
+    """A run whose end takes several turns of the event loop; `events` has what all runs did."""
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        self.name = name
+        self.started = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self._events = events
+
+    async def __call__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.get_name() == self.name
+        self.started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self._events.append(f"{self.name} ends")
+            await self.may_end.wait()
+            await asyncio.sleep(0)
+            self._events.append(f"{self.name} has ended")
+
+
+async def test_a_background_run_has_ended_when_its_block_is_left() -> None:
+    events: list[str] = []
+    run = Run("refresh", events)
+    async with run_in_background("refresh", run):
+        await run.started.wait()
+        events.append("the block ends")
+    assert events == ["the block ends", "refresh ends", "refresh has ended"]
+
+
+async def test_an_exception_of_the_block_ends_its_background_run_and_is_raised() -> None:
+    events: list[str] = []
+    run = Run("refresh", events)
+
+    async def serve() -> None:
+        async with run_in_background("refresh", run):
+            await run.started.wait()
+            raise LookupError("no price")
+
+    with pytest.raises(LookupError, match="no price"):
+        await serve()
+    assert events == ["refresh ends", "refresh has ended"]
+
+
+async def test_several_background_runs_end_in_the_reverse_order() -> None:
+    events: list[str] = []
+    first, second = Run("first", events), Run("second", events)
+    async with run_in_background("first", first), run_in_background("second", second):
+        await first.started.wait()
+        await second.started.wait()
+    assert events == ["second ends", "second has ended", "first ends", "first has ended"]
+
+
+async def test_a_background_run_that_fails_while_it_ends_is_logged_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started = asyncio.Event()
+
+    async def run() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await fail()
+
+    async with run_in_background("refresh", run):
+        await started.wait()
+    assert [event for event, _ in list_events(caplog)] == ["task.failed"]
+
+
+async def test_a_cancellation_of_the_block_while_its_background_run_ends_is_not_lost() -> None:
+    run = Run("refresh", [])
+    run.may_end.clear()
+    is_ending = asyncio.Event()
+
+    async def serve() -> None:
+        async with run_in_background("refresh", run):
+            await run.started.wait()
+            is_ending.set()
+
+    serving = asyncio.create_task(serve())
+    await is_ending.wait()
+    serving.cancel()
+    await asyncio.wait({serving})
+    assert serving.cancelled()
+    run.may_end.set()
+
+
+async def test_cancel_and_wait_waits_for_tasks_in_any_state() -> None:
+    events: list[str] = []
+    run = Run("refresh", events)
+    running, ended, failed = (
+        asyncio.create_task(run(), name="refresh"),
+        asyncio.create_task(asyncio.sleep(0)),
+        asyncio.create_task(fail()),
+    )
+    await asyncio.wait({ended, failed})
+    await cancel_and_wait(running, ended, failed)
+    assert events == ["refresh ends", "refresh has ended"]
+    assert isinstance(failed.exception(), ZeroDivisionError)
+    await cancel_and_wait()
 
 
 async def test_what_the_event_loop_reports_is_an_event_of_the_log(

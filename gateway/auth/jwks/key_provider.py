@@ -9,7 +9,7 @@ from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import KeysUnavailable
 from gateway.auth.jwks.key_set import KeySet
 from gateway.auth.jwt.signatures import Key
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import cancel_and_wait, keep_running
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.settings.schema import Tokens
 from gateway.telemetry.log import log_event
@@ -123,9 +123,7 @@ class KeyProvider:
         """Stop the refresh and the fetch in flight. Tasks that wait for a key get a 503."""
         self._last_error = "closed"
         tasks = [task for task in (self._refresh_task, self._pending_fetch) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*tasks)
 
     def health(self) -> KeyStatus:
         """Return the state of the keys."""

@@ -14,10 +14,7 @@ from gateway.cli.limits.limit_arguments import (
     within,
 )
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
-
-_MAX_VERSION = 2**53
-_MAX_ENTRIES = 200  # as in the ops API
-_USAGE_SECONDS = 600  # of which each process keeps its usage
+from gateway.ratelimit.bounds import MAX_ENTRIES, MAX_VERSION, USAGE_SECONDS
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -113,14 +110,14 @@ def _add_history(actions: Subcommands) -> None:
     _add_policy(history)
     history.add_argument(
         "--limit",
-        type=within(1, _MAX_ENTRIES),
+        type=within(1, MAX_ENTRIES),
         default=20,
         metavar="N",
         help="at most N entries (default: 20)",
     )
     history.add_argument(
         "--before",
-        type=within(1, _MAX_VERSION),
+        type=within(1, MAX_VERSION),
         metavar="SEQ",
         help="only those before this entry of the journal",
     )
@@ -133,7 +130,7 @@ def _add_rollback(actions: Subcommands) -> None:
     _add_policy(change)
     change.add_argument(
         "--to",
-        type=within(0, _MAX_VERSION),
+        type=within(0, MAX_VERSION),
         metavar="VERSION",
         help="the version to restore; 0 has no live values (default: the one before the present)",
     )
@@ -146,7 +143,7 @@ def _add_top(actions: Subcommands) -> None:
     _add_policy(top)
     top.add_argument(
         "--seconds",
-        type=within(1, _USAGE_SECONDS),
+        type=within(1, USAGE_SECONDS),
         default=300,
         metavar="N",
         help="of the last N seconds (default: 300)",
@@ -209,7 +206,7 @@ def _add_plan(actions: Subcommands) -> None:
     )
     plan.add_argument(
         "--max-newly-refused",
-        type=within(0, _MAX_VERSION),
+        type=within(0, MAX_VERSION),
         required=True,
         metavar="N",
         help="how many requests that were admitted may be refused",
@@ -273,7 +270,7 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
 
 def _add_value_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--burst", type=within(1, _MAX_VERSION), metavar="N", help="at most N requests at once"
+        "--burst", type=within(1, MAX_VERSION), metavar="N", help="at most N requests at once"
     )
     parser.add_argument("--tier", metavar="TIER", help="the rate is that of this tier alone")
 

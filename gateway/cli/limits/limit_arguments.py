@@ -6,9 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gateway.cli.limits.end_time import parse_end
-
-MAX_REASON_LENGTH = 1_000
-"""The journal takes no longer texts."""
+from gateway.ratelimit.bounds import MAX_TIMES
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
 
 _POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _KEY = re.compile(r"[a-z][a-z0-9_:.-]*:.{1,512}")
@@ -31,8 +30,8 @@ def parse_key(text: str) -> str:
 
 def parse_reason(text: str) -> str:
     """Parse the reason of a change, for the journal."""
-    if not text.strip() or not text.isprintable() or len(text) > MAX_REASON_LENGTH:
-        message = f"must be 1 to {MAX_REASON_LENGTH} printable characters"
+    if not text.strip() or not text.isprintable() or len(text) > MAX_TEXT_LENGTH:
+        message = f"must be 1 to {MAX_TEXT_LENGTH} printable characters"
         raise argparse.ArgumentTypeError(message)
     return text.strip()
 
@@ -51,7 +50,7 @@ def parse_times(text: str) -> float:
         times = float(text)
     except ValueError:
         times = 0
-    if not 0 < times <= 1_000_000:  # not a NaN either
+    if not 0 < times <= MAX_TIMES:  # not a NaN either
         message = f"{text!r} must be a number greater than 0, such as 5 or 0.5"
         raise argparse.ArgumentTypeError(message)
     return times

@@ -10,8 +10,8 @@ from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.terminal import require_terminal
 from gateway.cli.standard_streams import print_error
 from gateway.ops.models import Limit
+from gateway.ratelimit.bounds import MAX_ENTRIES
 
-_PAGE = 200
 _MAX_PAGES = 100
 
 
@@ -45,11 +45,11 @@ def _find_document(client: OpsClient, name: str, version: int) -> Document | Non
         return {}
     before = None
     for _ in range(_MAX_PAGES):
-        entries = client.read_history(name, limit=_PAGE, before=before).entries
+        entries = client.read_history(name, limit=MAX_ENTRIES, before=before).entries
         for entry in entries:
             if entry.version == version:
                 return entry.to or {}
-        if len(entries) < _PAGE:
+        if len(entries) < MAX_ENTRIES:
             break
         before = entries[-1].seq
     return None

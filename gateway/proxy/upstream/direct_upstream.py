@@ -6,6 +6,7 @@ from math import inf
 
 import httpx
 
+from gateway.background_tasks import cancel_and_wait
 from gateway.http1_grammar import FieldList
 from gateway.proxy.upstream.proxy_upstream import ProxyUpstream, ServiceRequest, ServiceResponse
 from gateway.proxy.upstream.request_framing import build_framing, serialize_request_head
@@ -214,8 +215,7 @@ class DirectResponse(ServiceResponse):
         self._exchange.close()
         sending, self._sending = self._sending, None
         if sending is not None and not sending.done():
-            sending.cancel()
-            await asyncio.wait([sending])
+            await cancel_and_wait(sending)
 
 
 def _frame(piece: bytes, upload: Upload) -> list[bytes]:

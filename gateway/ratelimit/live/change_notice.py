@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from enum import Enum
 from logging import WARNING, getLogger
 
 from redis.asyncio import Redis
@@ -25,6 +26,15 @@ MIN_INTERVAL_SECONDS = 0.02
 
 log = getLogger("lockgate.ratelimit")
 
+
+class SubscriptionStatus(Enum):
+    """Whether this process receives notices."""
+
+    CONNECTING = "connecting"  # no attempt has ended
+    SUBSCRIBED = "subscribed"
+    LOST = "lost"  # the last attempt or connection has failed
+
+
 OnNotice = Callable[[bool], Awaitable[None]]
 
 
@@ -35,6 +45,12 @@ class ChangeNotices:
     notice may have been missed. Notices that arrive during a call result in one further call.
     """
 
+    # CONNECTING -> SUBSCRIBED or LOST, and then between these two. Invariants:
+    # - Each change to LOST is logged, and each change from LOST to SUBSCRIBED.
+    # - Each change to SUBSCRIBED counts as a notice of a reset.
+    # - `_has_reset` is True only while `_arrived` is set: both are about the notices for which
+    #   `on_notice` has not been called yet.
+
     def __init__(self, commands: RedisCommands, subscriber: Redis, on_notice: OnNotice) -> None:
         self._commands = commands
         self._subscriber = subscriber
@@ -42,7 +58,11 @@ class ChangeNotices:
         self._channel = f"{commands.prefix}lockgate:limits"
         self._arrived = asyncio.Event()
         self._has_reset = False
-        self._failure = ""
+        self._status = SubscriptionStatus.CONNECTING
+
+    def __repr__(self) -> str:
+        pending = "none" if not self._arrived.is_set() else "reset" if self._has_reset else "change"
+        return f"<ChangeNotices {self._channel} status={self._status.value} pending={pending}>"
 
     async def publish(self, message: bytes) -> None:
         """Notify the other processes; bounded in time, and a failure is none of the change."""
@@ -58,7 +78,7 @@ class ChangeNotices:
             try:
                 await self._receive()
             except (RedisError, OSError, TimeoutError) as error:
-                self._report_failure(error)
+                self._on_failure(error)
             raise_lost_cancellation()
             if clock() - started > LONGEST_PAUSE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
@@ -84,8 +104,7 @@ class ChangeNotices:
         async with self._subscriber.pubsub() as channel:
             await channel.subscribe(self._channel)
             await _wait_for_message(channel)
-            self._report_connected()
-            self._notice(has_reset=True)
+            self._on_subscribed()
             while True:
                 data = await _wait_for_message(channel)
                 if data is not None:
@@ -95,16 +114,16 @@ class ChangeNotices:
         self._has_reset = self._has_reset or has_reset
         self._arrived.set()
 
-    def _report_failure(self, error: BaseException) -> None:
-        failure = describe_failure(error)
-        if not self._failure:
-            log_event(log, "limits.notices_lost", WARNING, reason=failure)
-        self._failure = failure
+    def _on_failure(self, error: BaseException) -> None:
+        if self._status is not SubscriptionStatus.LOST:
+            log_event(log, "limits.notices_lost", WARNING, reason=describe_failure(error))
+        self._status = SubscriptionStatus.LOST
 
-    def _report_connected(self) -> None:
-        if self._failure:
+    def _on_subscribed(self) -> None:
+        if self._status is SubscriptionStatus.LOST:
             log_event(log, "limits.notices_restored")
-        self._failure = ""
+        self._status = SubscriptionStatus.SUBSCRIBED
+        self._notice(has_reset=True)
 
 
 async def _wait_for_message(channel: PubSub) -> bytes | None:

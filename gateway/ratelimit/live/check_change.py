@@ -9,7 +9,8 @@ from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.settings.errors import ConfigError
 from gateway.settings.setting_path import format_path
-from gateway.storage.journal import MAX_TEXT_LENGTH, Author
+from gateway.storage.journal import Author
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
 
 
 def prepare_change(

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
+from gateway.ratelimit.bounds import MAX_ENTRIES
 from gateway.ratelimit.live.stored_limit import CHANGE, RESET, ROLLBACK
 from gateway.storage.journal import Author
 from gateway.storage.tables import journal
 from gateway.storage.timestamps import to_seconds
-
-MAX_ENTRIES = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from gateway.ratelimit.key_override import MAX_TIMES, OverrideKind
+from gateway.ratelimit.bounds import MAX_OVERRIDES, MAX_TIMES
+from gateway.ratelimit.key_override import OverrideKind
 from gateway.ratelimit.live.change_errors import InvalidDocument
 from gateway.ratelimit.live.document_errors import describe_errors
 from gateway.ratelimit.live.rfc3339 import normalize_time, to_epoch
@@ -30,8 +31,8 @@ from gateway.ratelimit.rule import MAX_BURST
 from gateway.settings.errors import ConfigError
 from gateway.settings.rate import format_rates, parse_rates
 from gateway.settings.section import conflict
+from gateway.storage.journal_bounds import MAX_TEXT_LENGTH
 
-MAX_OVERRIDES = 500
 MAX_BYTES = 128 * 1_024
 
 _VALUES = frozenset({"rate", "limit", "burst", "shadow", "tiers", "prefetch"})
@@ -91,7 +92,7 @@ class OverrideDocument(_Part):
     times: Times | None = None
     until: Time | None = None
     caller: Annotated[StrictStr, Field(max_length=256), Printable] | None = None
-    reason: Annotated[StrictStr, Field(max_length=1_000), Printable] = ""
+    reason: Annotated[StrictStr, Field(max_length=MAX_TEXT_LENGTH), Printable] = ""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:

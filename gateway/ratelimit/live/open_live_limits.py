@@ -1,14 +1,13 @@
 """`open_live_limits`: follows the live limits in the database, and opens `LiveLimits`."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from functools import partial
 
 from redis.asyncio import Redis
 
 from gateway.auth.clock import Clock
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import run_in_background
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.live.change_notice import ChangeNotices
@@ -53,7 +52,7 @@ async def open_live_limits(
         if settings.redis_url is not None:
             opening = _open_notices(settings, storage.feed, replica)
             notices = await stack.enter_async_context(opening)
-        ends = _run("limits.ends", lambda: policies.watch_ends(clock))
+        ends = run_in_background("limits.ends", partial(policies.watch_ends, clock))
         await stack.enter_async_context(ends)
         resources[LiveLimits] = LiveLimits(
             declared, policies, limits.limiter, LiveStore(storage, notices), clock=clock
@@ -81,21 +80,10 @@ async def _open_notices(
     ):
         notices = ChangeNotices(commands, subscriber, refresh)
         async with (
-            _run("limits.subscribe", notices.subscribe),
-            _run("limits.deliver", notices.deliver),
+            run_in_background("limits.subscribe", notices.subscribe),
+            run_in_background("limits.deliver", notices.deliver),
         ):
             yield notices
-
-
-@asynccontextmanager
-async def _run(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run a task until the end of the block."""
-    task = asyncio.create_task(keep_running(name, run), name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def _refresh(feed: ChangeFeed) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.ratelimit.limiter import State
-from gateway.ratelimit.rule import Rule
+from gateway.ratelimit.rule import MICROSECONDS, Rule
+
+IN_FLIGHT = MICROSECONDS
+"""How long a check can be on its way and in Redis, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)

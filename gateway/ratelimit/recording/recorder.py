@@ -16,7 +16,7 @@ from gateway.ratelimit.limiter import Charge, LeaseUpdate, Settlement, Standing,
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.partition import get_partition, make_key
 from gateway.ratelimit.policy_in_force import Block, Rules
-from gateway.ratelimit.recording.events import RecordedKey
+from gateway.ratelimit.recording.events import IN_FLIGHT, RecordedKey
 from gateway.ratelimit.recording.recording import SHARED, Recording
 from gateway.ratelimit.recording.segment import (
     ADMITTED,
@@ -37,9 +37,6 @@ MAX_SEGMENT_KEYS = 4_096
 MAX_SEGMENT_STATE_NUMBERS = 262_144
 
 MAX_LEASES = 100_000
-
-IN_FLIGHT = MICROSECONDS
-"""How long a check can be on its way and in Redis, in microseconds."""
 
 log = getLogger("lockgate.ratelimit")
 

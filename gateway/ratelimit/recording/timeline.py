@@ -5,8 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.ratelimit.prefetch_numbers import get_shared_rule
-from gateway.ratelimit.recording.events import RecordedEvent, RecordedGap, RecordedRequest
-from gateway.ratelimit.recording.recorder import IN_FLIGHT
+from gateway.ratelimit.recording.events import (
+    IN_FLIGHT,
+    RecordedEvent,
+    RecordedGap,
+    RecordedRequest,
+)
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.rule import Rule
 

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from gateway.ratelimit.bounds import USAGE_SECONDS
 from gateway.ratelimit.limiter import Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.usage.frequent_keys import FrequentKeys
-from gateway.ratelimit.usage.policy_usage import SECONDS, PolicyUsage
+from gateway.ratelimit.usage.policy_usage import PolicyUsage
 
 TOP_KEYS = 100
 
@@ -61,7 +62,7 @@ class Usage:
 
     def count(self, demands: Sequence[Demand], verdict: Verdict, second: int) -> None:
         """Count a decision for each of its policies, in a second of the clock."""
-        index = second % SECONDS
+        index = second % USAGE_SECONDS
         admitted, policies = verdict.admitted, self._policies
         for demand in demands:
             name = demand.policy.name
@@ -97,9 +98,9 @@ class Usage:
         )
         return allowed, refused, shadow_refused
 
-    def report(self, policy: str, seconds: int = SECONDS) -> UsageReport:
-        """Return the usage of a policy in the last seconds, at most `SECONDS`; 0 if it has none."""
-        seconds = min(max(seconds, 1), SECONDS)
+    def report(self, policy: str, seconds: int = USAGE_SECONDS) -> UsageReport:
+        """Return the usage of a policy in the last `USAGE_SECONDS` at most; 0 if it has none."""
+        seconds = min(max(seconds, 1), USAGE_SECONDS)
         now = int(self._clock())
         begin = round(self._wall() - self._clock()) + now - seconds + 1
         if policy not in self._policies:

@@ -12,7 +12,7 @@ from starlette.types import Message
 
 from gateway.auth import owner, public, requires
 from gateway.errors.tree import Overloaded
-from gateway.ratelimit.limited import limited
+from gateway.ratelimit.limited_dependency import limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
 from gateway.settings.loader import load_settings

@@ -12,7 +12,7 @@ import pytest_asyncio
 from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_text
 from gateway.api_keys.key_table import add_key
 from gateway.identity.internal_tokens import InternalTokens
-from gateway.oauth.revocation_endpoint import OAUTH_REVOCATIONS
+from gateway.oauth.revocation_endpoint import REVOCATIONS
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import digest
 from gateway.storage.journal import Author, Change, read_entries
@@ -175,8 +175,8 @@ async def test_a_client_revokes_a_bounded_number(gateway: OAuthGateway, signer: 
     first = signer.sign({"jti": "c1", "client_id": "cart", "sub": "cart"})
     assert (await ask(gateway, first, "cart")).status == 200
     limits: Limits = gateway.app.state.resources[Limits]
-    rest = OAUTH_REVOCATIONS.rates[0].quota - 1
-    demand = Demand(OAUTH_REVOCATIONS, f"client:{digest('cart')}", cost=rest)
+    rest = REVOCATIONS.rates[0].quota - 1
+    demand = Demand(REVOCATIONS, f"client:{digest('cart')}", cost=rest)
     assert (await limits.enforce([demand])).admitted
     statuses = []
     for token_id in ("c1", "c2"):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
+from gateway.background_tasks import run_in_background
 from gateway.ops.process_channel import (
     MAX_HEARTBEAT_BYTES,
     PART_BYTES,
@@ -157,11 +158,36 @@ async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:
         await wait_for_names(heard, "a")
         own_redis.kill()
         await wait_until(lambda: heard.failure)
+        assert "reading=failed" in repr(heard)
         own_redis.start()
         await wait_until(lambda: not heard.failure)
         await wait_for_names(heard, "a")
         replies = await heard.ask(ReplyRequest("usage"), 10)
         assert replies.received == {"a": b"reply"}
+
+
+async def test_a_failure_is_logged_once_though_the_other_loop_succeeds(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.ops.process_publisher.BEAT_SECONDS", 0.02)
+    acl = "ACL SETUSER reader on >secret ~* -@all +blpop +rpush +expire +client"
+    assert own_redis.command(*acl.split()) == "+OK"  # no SET: heartbeats fail
+    url = own_redis.url.replace("//", "//reader:secret@")
+    settings = make_settings(own_redis).model_copy(update={"redis_url": url})
+    async with open_channel(settings) as redis:
+        publisher = ProcessPublisher(redis, KEYS, "a", process := FakeProcess())
+        async with (
+            run_in_background("heartbeats", publisher.publish_heartbeats),
+            run_in_background("replies", publisher.reply_to_requests),
+        ):
+            for number in range(5):
+                await wait_until(lambda: "ops.heartbeat_failed" in caplog.text)
+                request = ProcessRequest(id=f"{number:032}", wants="usage").model_dump_json()
+                own_redis.command("RPUSH", KEYS.requests("a"), request)
+                await wait_until(lambda: len(process.requests) > number)  # noqa: B023
+            assert "beat=0 heartbeats=failed replies=ok" in repr(publisher)
+    events = [it.msg for it in caplog.records if it.name == "lockgate.ops"]
+    assert events == ["ops.heartbeat_failed"]
 
 
 async def test_a_reply_that_is_too_large_is_missing_and_the_others_are_read(

@@ -8,7 +8,7 @@ from gateway.fastapi_internals import iter_calls, iter_route_contexts
 from gateway.proxy import Proxy
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.routes import find_proxied_services
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.routing.dispatcher import RouteTable
 from gateway.settings.schema import Server, Settings

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
-from gateway.ratelimit.limited import limited
+from gateway.ratelimit.limited_dependency import limited
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 from gateway.ratelimit.settings_rates import put_in_force

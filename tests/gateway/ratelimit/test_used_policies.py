@@ -11,7 +11,7 @@ from gateway.app_loader import Application
 from gateway.auth.dependencies import requires
 from gateway.ratelimit import RateLimit, limited
 from gateway.ratelimit.reservation import Reservation
-from gateway.ratelimit.reserved import reserved
+from gateway.ratelimit.reserved_dependency import reserved
 from gateway.ratelimit.used_policies import find_claims, find_policies, find_reserved_policies
 from gateway.settings.schema import Issuer, Settings
 from tests.gateway.auth.token_factory import (

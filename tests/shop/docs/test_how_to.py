@@ -21,7 +21,7 @@ from gateway.cli.main import main
 from gateway.errors.handlers import install_error_handlers
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.cost import compute_cost
-from gateway.ratelimit.limited import Limited, limited
+from gateway.ratelimit.limited_dependency import Limited, limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings

@@ -14,7 +14,7 @@ from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.errors.tree import QuotaExceeded, RateLimiterUnavailable
 from gateway.ratelimit.compat.slowapi import Limiter
-from gateway.ratelimit.limited import limited
+from gateway.ratelimit.limited_dependency import limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.schema import Settings
 from tests.gateway.ratelimit.compat.slowapi_app import get_statuses, send

@@ -79,10 +79,12 @@ async def test_after_a_restart_of_redis_notices_arrive_again(
         own_redis.kill()
         await notices.publish(CHANGE_MESSAGE)  # is lost
         await wait_until(lambda: "limits.notices_lost" in caplog.text)
+        assert "status=lost" in repr(notices)
         own_redis.start()
         await wait_until(lambda: received == [True, True])
         assert caplog.text.count("limits.notices_lost") == 1
         assert caplog.text.count("limits.notices_restored") == 1
+        assert "status=subscribed" in repr(notices)
         await notices.publish(CHANGE_MESSAGE)
         await wait_until(lambda: received == [True, True, False])
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.ratelimit.bounds import MAX_OVERRIDES
 from gateway.ratelimit.live.change_errors import InvalidDocument
-from gateway.ratelimit.live.live_document import MAX_OVERRIDES, LiveDocument
+from gateway.ratelimit.live.live_document import LiveDocument
 
 USER = "user:#9f2c5d"
 

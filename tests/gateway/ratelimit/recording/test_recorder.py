@@ -9,8 +9,13 @@ from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, PolicyInForce, Rules
 from gateway.ratelimit.recording import recorder as recorder_module
-from gateway.ratelimit.recording.events import RecordedEvent, RecordedGap, RecordedRequest
-from gateway.ratelimit.recording.recorder import IN_FLIGHT, SEGMENTS, Recorder
+from gateway.ratelimit.recording.events import (
+    IN_FLIGHT,
+    RecordedEvent,
+    RecordedGap,
+    RecordedRequest,
+)
+from gateway.ratelimit.recording.recorder import SEGMENTS, Recorder
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import START, ManualClock
 from tests.gateway.ratelimit.recording.traffic import record_in_memory

@@ -2,8 +2,8 @@
 
 import random
 
-from gateway.ratelimit.recording.events import RecordedRequest
-from gateway.ratelimit.recording.recorder import IN_FLIGHT, Recorder
+from gateway.ratelimit.recording.events import IN_FLIGHT, RecordedRequest
+from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.recording.timeline import build_timelines
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import START, ManualClock

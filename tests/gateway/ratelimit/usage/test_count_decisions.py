@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from gateway.ratelimit.bounds import USAGE_SECONDS
 from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, Rules
 from gateway.ratelimit.usage.count_decisions import KeyUsage, Usage, UsageReport, merge_reports
-from gateway.ratelimit.usage.policy_usage import SECONDS
 
 PAGES, SEARCH = RateLimit("pages", "5/minute"), RateLimit("search", "5/minute", shadow=True)
 EPOCH = 1_800_000_000
@@ -88,14 +88,14 @@ def test_blocks_are_refusals() -> None:
 
 def test_the_ring_forgets_what_is_older_than_ten_minutes() -> None:
     usage = Usage(clock := Clock(), clock.wall)
-    for _ in range(2 * SECONDS):
+    for _ in range(2 * USAGE_SECONDS):
         count(usage, clock)
         clock.now += 1
     report = usage.report("pages")
-    assert report.allowed == [1] * (SECONDS - 1) + [0]
-    assert SECONDS - 1 <= report.top_keys[0].allowed <= SECONDS + 60
-    clock.now += 10 * SECONDS
-    assert sum(usage.report("pages", 10 * SECONDS).allowed) == 0
+    assert report.allowed == [1] * (USAGE_SECONDS - 1) + [0]
+    assert USAGE_SECONDS - 1 <= report.top_keys[0].allowed <= USAGE_SECONDS + 60
+    clock.now += 10 * USAGE_SECONDS
+    assert sum(usage.report("pages", 10 * USAGE_SECONDS).allowed) == 0
 
 
 def test_an_unknown_policy_has_no_usage() -> None:

@@ -7,7 +7,7 @@ from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.routes import find_proxy
-from gateway.ratelimit.limited import Limited
+from gateway.ratelimit.limited_dependency import Limited
 from tests.docs.pages.markdown import code, page, table
 from tests.shop.docs.pages.defaults import create_default_app
 

@@ -7,7 +7,7 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import authenticate, find_principal
-from gateway.ratelimit.limited import Limited, make_demand, require_admitted
+from gateway.ratelimit.limited_dependency import Limited, make_demand, require_admitted
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.reservation import Reservation

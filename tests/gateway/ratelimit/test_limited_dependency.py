@@ -15,7 +15,7 @@ from gateway.errors.handlers import install_error_handlers
 from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
-from gateway.ratelimit.limited import Limited, limited
+from gateway.ratelimit.limited_dependency import Limited, limited
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.memory import MemoryLimiter
