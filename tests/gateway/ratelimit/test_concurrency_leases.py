@@ -22,6 +22,7 @@ from gateway.ratelimit.rule import Algorithm, Rule
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
+from tests.databases import wait_until
 from tests.gateway.ratelimit.charges import charge
 from tests.redis_server import RedisServer
 
@@ -191,11 +192,11 @@ async def test_a_release_is_forgotten_once_its_lease_has_expired() -> None:
     async with renew_leases(leases):
         limiter.failure = "at once"
         hold(leases).release()
-        await asyncio.sleep(0.15)
+        await wait_until(lambda: "0 releases unsent" in repr(leases))
         limiter.failure = ""
+        limiter.on_connect[0]()
         await asyncio.sleep(0.1)
         assert limiter.batches == []
-        assert "0 releases unsent" in repr(leases)
 
 
 async def test_the_releases_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,9 +225,8 @@ async def test_nothing_runs_while_no_lease_is_held() -> None:
     leases = ConcurrencyLeases(Limiter())
     task = asyncio.create_task(leases.run())
     hold(leases).release()
-    await asyncio.sleep(0.1)
+    await wait_until(lambda: leases._is_idle)
     loop = asyncio.get_running_loop()
-    assert leases._is_idle
     assert not [it for it in loop._scheduled if not it._cancelled]  # type: ignore[attr-defined]
     task.cancel()
     with suppress(asyncio.CancelledError):
