@@ -51,7 +51,7 @@ def test_the_printed_command_returns_a_complete_dashboard(default_demo: Demo) ->
 def run_command(command: str) -> str:
     """Run a printed command as a person does, and return its output."""
     done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     return done.stdout
 
