@@ -10,7 +10,7 @@ import pytest
 
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage.database import Database
-from gateway.storage.open_storage import create_database
+from gateway.storage.open_storage import UPGRADE_SECONDS, create_database
 from gateway.storage.upgrade import upgrade_schema
 from tests.postgresql_server import PostgresqlServer
 
@@ -18,8 +18,8 @@ OpenDatabase = Callable[..., Database]
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds, 20 seconds at most."""
-    async with asyncio.timeout(20):
+    """Wait until a condition holds, 60 seconds at most."""
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - nothing would set an event
             await asyncio.sleep(0.01)
 
@@ -36,13 +36,19 @@ def create_file(folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def upgrade_database(url: str) -> str:
+    """Create the schema in a database, whatever the timeout of the test is; return the URL."""
+    database = create_database(Settings(database_url=url), timeout=UPGRADE_SECONDS)
+    database.write_now(upgrade_schema)
+    database.close()
+    return url
+
+
 @cache
 def _read_upgraded_file() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "lockgate.db"
-        database = create_database(Settings(database_url=f"sqlite:///{path}"))
-        database.write_now(upgrade_schema)
-        database.close()
+        upgrade_database(f"sqlite:///{path}")
         return path.read_bytes()
 
 
@@ -60,7 +66,7 @@ def open_database(database_url: str) -> Iterator[OpenDatabase]:
     """Open the database once more, as another process would."""
     opened = list[Database]()
 
-    def open_once_more(timeout: float = 2) -> Database:
+    def open_once_more(timeout: float = 10) -> Database:
         storage = StorageSettings(timeout_seconds=timeout)
         database = create_database(Settings(database_url=database_url, storage=storage))
         opened.append(database)
@@ -77,6 +83,5 @@ def database(database_url: str, open_database: OpenDatabase, tmp_path: Path) -> 
     if database_url.startswith("sqlite"):
         assert create_file(tmp_path) == database_url
         return open_database()
-    database = open_database()
-    database.write_now(upgrade_schema)
-    return database
+    upgrade_database(database_url)
+    return open_database()

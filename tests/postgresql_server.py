@@ -20,7 +20,7 @@ from psycopg import sql
 
 from tests.redis_server import find_free_port
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 FLAGS = (
     *("-c", "listen_addresses=127.0.0.1"),
     *("-c", "fsync=off"),  # the tests kill processes, not machines

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 FLAGS = ("--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--daemonize", "no")
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 class RedisServer:

@@ -96,7 +96,7 @@ class Demo:
 
     def wait_for_counts(self, name: str, **counts: int) -> None:
         """Wait until a service has these counts."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not counts.items() <= self.get_counts(name).items():
             assert time.monotonic() < deadline, f"{name}: {self.get_counts(name)}, not {counts}"
             time.sleep(0.01)
@@ -104,7 +104,7 @@ class Demo:
     def stop(self) -> int:
         """Send SIGTERM, wait, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 SAMPLE = {"LOCKGATE_APP__PACKAGE": "tests.sample"}

@@ -25,7 +25,7 @@ PAGE = ROOT / "docs/how-to/when-redis-is-down.md"
 PROSE = " ".join(PAGE.read_text().split())
 BLOCKS = {block.language: block.text for block in parse_blocks(PAGE)}
 COMMANDS = [line.split() for line in BLOCKS["redis"].splitlines()]
-PATIENCE = 10.0
+PATIENCE = 30.0
 DEFAULT = Counters()
 
 POLICIES = (
@@ -65,6 +65,7 @@ async def decide(limiter: RateLimiter, without_redis: str) -> str | None:
 
 async def test_readiness_names_the_policies(own_redis: RedisServer) -> None:
     async with open_limiter(settings(own_redis.url), POLICIES) as limiter:
+        await wait_until(lambda: limiter.health()["status"] == "ok")
         own_redis.kill()
         await wait_until(lambda: limiter.health()["redis"] == "down")
         assert [await decide(limiter, kind) for kind in ("local", "deny")] == ["local", "refused"]
@@ -83,6 +84,7 @@ async def test_a_fault_is_seen_and_ends(own_redis: RedisServer, fault: str) -> N
         return expected in reasons and (fault != "it was emptied" or "restoring" in reasons)
 
     async with open_limiter(settings(own_redis.url), POLICIES) as limiter:
+        await wait_until(lambda: limiter.health()["status"] == "ok")
         assert own_redis.command(*cause) == "+OK"
         await wait_until(is_seen)
         own_redis.command(*repair)

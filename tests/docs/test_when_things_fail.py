@@ -13,9 +13,8 @@ from gateway.auth import Caller, requires
 from gateway.identity.encryption_rotation import create_key_file
 from gateway.oauth.grants.token_exchange import ACCESS_TOKEN, GRANT_TYPE
 from gateway.settings.schema import Identity, Issuer, Settings, StorageSettings
-from gateway.storage.open_storage import Storage, create_database
-from gateway.storage.upgrade import upgrade_schema
-from tests.databases import wait_until
+from gateway.storage.open_storage import Storage
+from tests.databases import upgrade_database, wait_until
 from tests.gateway.dpop.proofs import make_proof, prove
 from tests.gateway.errors.served import Reply, build_request, serve
 from tests.gateway.oauth.client_keys import make_claims, present, publish, sign
@@ -70,12 +69,10 @@ def configure(folder: Path, database_url: str, **settings: Any) -> Settings:
     made = Settings(
         database_url=database_url,
         identity=Identity(issuer=GATEWAY, key_file=key_file),
-        storage=StorageSettings(timeout_seconds=1, poll_seconds=0.05),
+        storage=StorageSettings(timeout_seconds=3, poll_seconds=0.05),
         **settings,
     )
-    database = create_database(made)
-    database.write_now(upgrade_schema)
-    database.close()
+    upgrade_database(database_url)
     add_in(made, make_client("bff", SECRET))
     add_in(made, make_client("signer", public_keys=[publish("ec")]))
     return made

@@ -15,7 +15,7 @@ import pytest
 
 from tests.redis_server import find_free_port
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
 
 # Debian keeps servers outside the PATH of users. The packages of the tests bring Caddy.
 _PATH = os.pathsep.join(

@@ -23,6 +23,9 @@ ON_ANY_PORT = {
 }
 """The environment of a gateway on a free port of this machine; nothing drains."""
 
+START_SECONDS = 120
+"""When a gateway has not started; a busy machine needs much of it for several at once."""
+
 
 @dataclass(frozen=True)
 class ServeProcess:
@@ -46,7 +49,7 @@ class ServeProcess:
         return self._wait_for_url("ops.started")
 
     def _wait_for_url(self, started: str) -> str:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             for event in self.read_events():
                 if event["event"] == started:
@@ -57,7 +60,7 @@ class ServeProcess:
     def stop(self) -> int:
         """Send SIGTERM, wait, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def build_environment(demo: Demo, **variables: str) -> dict[str, str]:

@@ -40,7 +40,7 @@ class Operator:
         return response.json()
 
     def wait_for(self, path: str, condition: Callable[[Any], bool]) -> Any:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition(found := self.get(path)):
             assert time.monotonic() < deadline, found
             time.sleep(0.05)

@@ -110,7 +110,7 @@ def test_a_task_of_the_package_that_fails(demo: Demo, tmp_path: Path) -> None:
     names = [f"LOCKGATE_UPSTREAMS__{service.upper()}__URL" for service in demo.services]
     unset = dict.fromkeys(names, "")
     with run_serve(demo, tmp_path / "log", **environment, **unset) as gateway:
-        url, deadline = gateway.url, time.monotonic() + 10
+        url, deadline = gateway.url, time.monotonic() + 60
         while not (ready := send_request("GET", f"{url}/readyz").json())["tasks"]:
             assert time.monotonic() < deadline, ready
             time.sleep(0.02)

@@ -17,10 +17,15 @@ def get_page(token: str, url: str, path: str = "/dashboard/42") -> httpx.Respons
     return send_request("GET", url + path, headers={"Authorization": f"Bearer {token}"})
 
 
+def use_redis(server: RedisServer) -> dict[str, str]:
+    """Return the variables of a gateway that waits long for a Redis: the machine may be busy."""
+    return {"LOCKGATE_REDIS_URL": server.url, "LOCKGATE_COUNTERS__TIMEOUT_MS": "1000"}
+
+
 def test_two_processes_share_one_quota(
     demo: Demo, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    shared = {"LOCKGATE_REDIS_URL": redis_server.url, "LOCKGATE_LIMITS__DASHBOARDS": "5/hour"}
+    shared = {"LOCKGATE_LIMITS__DASHBOARDS": "5/hour", **use_redis(redis_server)}
     with (
         run_serve(demo, tmp_path / "a", **shared) as a,
         run_serve(demo, tmp_path / "b", **shared) as b,
@@ -40,7 +45,7 @@ def test_two_processes_share_one_quota(
 def test_a_redis_outage_is_reported_and_recovered_from(
     demo: Demo, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    with run_serve(demo, tmp_path / "log", LOCKGATE_REDIS_URL=own_redis.url) as gateway:
+    with run_serve(demo, tmp_path / "log", **use_redis(own_redis)) as gateway:
         url = gateway.url
         assert "lockgate-limits" not in get_page(demo.token, url).headers
         own_redis.kill()
@@ -49,7 +54,7 @@ def test_a_redis_outage_is_reported_and_recovered_from(
         assert response.headers["lockgate-limits"] == "local"
         assert get_page(demo.token, url, "/readyz").json()["status"] == "degraded"
         own_redis.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "lockgate-limits" in get_page(demo.token, url).headers:
             assert time.monotonic() < deadline, "the gateway did not notice that Redis is back"
             time.sleep(0.05)

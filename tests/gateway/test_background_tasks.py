@@ -252,6 +252,6 @@ async def test_an_unexpected_exception_of_the_start_ends_it(
     monkeypatch.setattr(RedisLimiter, "_connect", lambda _: 1 / 0)
     settings = Settings.model_validate({"redis_url": "redis://127.0.0.1:1/0"})
     with pytest.raises(LifespanFailed, match="the rate limiter failed: ZeroDivisionError in "):
-        async with asyncio.timeout(5), start(Application(), settings):
+        async with asyncio.timeout(60), start(Application(), settings):
             pass
     assert "lifespan.failed" in [event for event, _ in list_events(caplog)]

@@ -10,9 +10,8 @@ from gateway.app import create_app
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, StorageSettings
 from gateway.storage import change_feed
-from gateway.storage.open_storage import create_database
-from gateway.storage.upgrade import upgrade_schema
 from gateway.testing import TestGateway, lockgate
+from tests.databases import upgrade_database
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -58,10 +57,8 @@ async def test_a_gateway_that_cannot_verify_tokens_is_not_ready() -> None:
 async def test_a_gateway_is_ready_once_it_has_read_its_database(
     own_postgresql: PostgresqlServer,
 ) -> None:
-    settings = load_settings().model_copy(update={"database_url": own_postgresql.create_database()})
-    database = create_database(settings)
-    database.write_now(upgrade_schema)
-    database.close()
+    url = upgrade_database(own_postgresql.create_database())
+    settings = load_settings().model_copy(update={"database_url": url})
     own_postgresql.kill()
     async with lockgate(settings) as gateway:
         loading = await gateway.get("/readyz")
@@ -78,13 +75,10 @@ async def test_a_gateway_that_has_lost_its_database_is_degraded(
     monkeypatch.setattr(change_feed, "_MIN_STALE_SECONDS", 0.0)
     settings = load_settings().model_copy(
         update={
-            "database_url": own_postgresql.create_database(),
+            "database_url": upgrade_database(own_postgresql.create_database()),
             "storage": StorageSettings(poll_seconds=0.05),
         }
     )
-    database = create_database(settings)
-    database.write_now(upgrade_schema)
-    database.close()
     async with lockgate(settings) as gateway:
         await _wait_for(gateway, "ok")
         own_postgresql.kill()

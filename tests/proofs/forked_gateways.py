@@ -61,7 +61,7 @@ def open_gateways(
     """Run a program that calls `fork_each` until the end. The database must have the schema."""
     folder.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-m", program], cwd=ROOT,
+        [sys.executable, "-m", *program.split()], cwd=ROOT,
         env={**ON_ANY_PORT, **environment},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.live.limit_history import read_history
 from gateway.ratelimit.live.stored_limit import read_limit, to_canonical
 from gateway.settings.schema import Settings
@@ -63,18 +64,19 @@ class Proof:
                 self.kills["gateway"] += 1
         [log] = set(self.authors.folder.iterdir()) - before
         changed = re.findall(r"^changed (\d+) (\d+)$", log.read_text(), re.MULTILINE)
-        self.version = self._read(partial(require_agreement, changed=changed))
+        self.version = read_soon(self.database, partial(require_agreement, changed=changed))
 
-    def _read(self, transaction: Callable[[Connection], int]) -> int:
-        """Read as soon as the database responds."""
-        began = time.monotonic()
-        while True:
-            try:
-                return self.database.read_now(transaction)
-            except Exception:
-                if time.monotonic() - began > 20:
-                    raise
-                time.sleep(0.05)
+
+def read_soon(database: Database, transaction: Callable[[Connection], int]) -> int:
+    """Read as soon as the database responds. Blocks."""
+    began = time.monotonic()
+    while True:
+        try:
+            return database.read_now(transaction)
+        except DatabaseUnavailable:
+            if time.monotonic() - began > 20:
+                raise
+            time.sleep(0.05)
 
 
 def require_agreement(connection: Connection, changed: Sequence[tuple[str, str]]) -> int:

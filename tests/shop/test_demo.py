@@ -51,7 +51,7 @@ def test_the_printed_command_returns_a_complete_dashboard(default_demo: Demo) ->
 def run_command(command: str) -> str:
     """Run a printed command as a person does, and return its output."""
     done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     return done.stdout
 
@@ -149,7 +149,7 @@ def test_shutdown_waits_for_requests_in_flight(own_demo: Demo) -> None:
 
     async def stop_during_request() -> httpx.Response:
         headers = {"Authorization": f"Bearer {own_demo.token}"}
-        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=20) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=120) as http:
             request = asyncio.create_task(http.get(f"{own_demo.url}/dashboard/42", headers=headers))
             await asyncio.to_thread(own_demo.wait_for_counts, "orders", in_flight=1)
             own_demo.process.terminate()

@@ -73,7 +73,7 @@ def test_the_demo_prints_commands_that_work_as_pasted(folder: Path) -> None:
         environment = {**os.environ, "LOCKGATE_APP__PACKAGE": "parlor", "PYTHONPATH": str(folder)}
         printed = subprocess.run(
             command, shell=True, cwd=folder, env=environment,
-            capture_output=True, text=True, timeout=30, check=True,
+            capture_output=True, text=True, timeout=120, check=True,
         ).stdout  # fmt: skip
     assert "/inbox/{user_id}" in printed
 

@@ -49,7 +49,7 @@ def test_an_output_without_unicode_shows_escapes() -> None:
     process = subprocess.run(
         [sys.executable, "-m", "gateway.cli", "check"],
         env={**os.environ, "LOCKGATE_GR\u00d6SSE": "1", "PYTHONIOENCODING": "ascii"},
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert process.returncode == 2
     assert 'LOCKGATE_GR\\xd6SSE: "gr\\xf6sse": no such setting' in process.stdout
@@ -59,7 +59,7 @@ def test_an_output_without_unicode_shows_escapes() -> None:
 def test_the_command_runs_as_a_module() -> None:
     process = subprocess.run(
         [sys.executable, "-m", "gateway.cli", "check", "--json"],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert process.returncode == 2
     assert json.loads(process.stdout)[0]["path"] == "issuers"
@@ -83,7 +83,7 @@ def test_a_subcommand_imports_only_what_it_needs(arguments: str, unneeded: set[s
     )
     process = subprocess.run(
         [sys.executable, "-c", program],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert "Traceback" not in process.stderr
     imported = set(process.stdout.split())

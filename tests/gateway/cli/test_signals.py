@@ -16,7 +16,7 @@ import pytest
 
 from tests.gateway.cli.conftest import KEYS
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 
 class Served:

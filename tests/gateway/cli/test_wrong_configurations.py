@@ -228,7 +228,7 @@ def test_the_process_exits_without_a_traceback(setting: str, folder: Path) -> No
     for command, prefix in (("check", ""), ("serve", "lockgate: ")):
         process = subprocess.run(
             [sys.executable, "-m", "gateway.cli", command, *case.get_config_option()],
-            env=environment, capture_output=True, text=True, timeout=30, check=False,
+            env=environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert process.returncode == 2
         printed = process.stdout + process.stderr

@@ -22,7 +22,7 @@ from gateway.upstream import ServiceClient
 from tests.gateway.server.serve_app import serve_app
 
 REQUEST_ID = "the-request-id"
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
 
 
 class Items(ServiceClient, name="items"):

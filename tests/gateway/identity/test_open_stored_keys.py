@@ -22,10 +22,9 @@ from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
-from gateway.storage.open_storage import create_database, open_storage
-from gateway.storage.upgrade import upgrade_schema
+from gateway.storage.open_storage import open_storage
 from gateway.testing import TestGateway, lockgate
-from tests.databases import wait_until
+from tests.databases import upgrade_database, wait_until
 from tests.docs.project import ROOT
 from tests.gateway.auth.manual_clock import ManualClock
 from tests.gateway.identity import stored
@@ -167,10 +166,7 @@ async def test_a_rotation_of_the_key_file_is_no_failure(
 async def test_a_database_that_is_down_leaves_the_keys_in_force(
     own_postgresql: PostgresqlServer, key_file: Path
 ) -> None:
-    settings = stored.configure(own_postgresql.create_database(), key_file)
-    database = create_database(settings)
-    database.write_now(upgrade_schema)
-    database.close()
+    settings = stored.configure(upgrade_database(own_postgresql.create_database()), key_file)
     own_postgresql.kill()
     assert find_identity_errors(settings) == []
     async with lockgate(settings) as gateway:

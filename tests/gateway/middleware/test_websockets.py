@@ -240,7 +240,7 @@ async def test_connections_are_in_flight_until_they_end(
 ) -> None:
     staying = WebSocketClient(code=None)
     task = asyncio.create_task(connect(gateway, "/echo", client=staying))
-    await asyncio.wait_for(staying.accepted.wait(), 5)
+    await asyncio.wait_for(staying.accepted.wait(), 60)
     caplog.set_level(logging.INFO, "lockgate.access")
     assert get_close_code(await connect(gateway, "/echo")) == 1013
     assert (get_log_fields(caplog)["status"], get_log_fields(caplog)["code"]) == (403, 1013)

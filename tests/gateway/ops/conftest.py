@@ -20,7 +20,7 @@ async def ops() -> AsyncIterator[OpsServer]:
 @pytest.fixture
 async def client(ops: OpsServer) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
-    async with httpx.AsyncClient(base_url=ops.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=ops.url, timeout=120) as http:
         yield http
 
 
@@ -28,5 +28,5 @@ async def client(ops: OpsServer) -> AsyncIterator[httpx.AsyncClient]:
 async def operator(ops: OpsServer) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an operator, with both scopes."""
     headers = {"Authorization": f"Bearer {ops.token(READ, WRITE)}"}
-    async with httpx.AsyncClient(base_url=ops.url, headers=headers, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=ops.url, headers=headers, timeout=120) as http:
         yield http

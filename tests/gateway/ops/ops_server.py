@@ -34,6 +34,7 @@ from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.schema import Issuer, Ops, Service, Settings
 from gateway.storage.open_storage import Storage, open_storage
 from gateway.transport.transport import Transport
+from tests.databases import create_file
 
 OPS_AUDIENCE = "lockgate-ops"
 
@@ -105,7 +106,7 @@ def make_settings(*, has_database: bool = True) -> Iterator[Settings]:
         keys = Path(folder, "jwks.json")
         keys.write_text(json.dumps(get_signer().export_jwks()))
         issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=keys)
-        database = f"sqlite:///{folder}/lockgate.db" if has_database else None
+        database = create_file(Path(folder)) if has_database else None
         yield Settings(
             issuers=(issuer,), ops=Ops(port=0, audience=OPS_AUDIENCE), database_url=database
         )

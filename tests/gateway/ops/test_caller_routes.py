@@ -137,7 +137,9 @@ async def test_the_issuer_must_be_named_if_there_are_several() -> None:
         settings = made.model_copy(update={"issuers": issuers})
         async with run_ops(settings) as ops:
             headers = {"Authorization": f"Bearer {ops.token(READ, WRITE)}"}
-            async with httpx.AsyncClient(base_url=ops.url, headers=headers, timeout=20) as operator:
+            async with httpx.AsyncClient(
+                base_url=ops.url, headers=headers, timeout=120
+            ) as operator:
                 path = "/limits/dashboards/callers/user:42"
                 refused = await operator.get(path)
                 assert refused.status_code == 422

@@ -1,7 +1,6 @@
 """`lockgate ops` gathers what several gateway processes count and record, through Redis."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import pytest
 from gateway.ops.open_alone import open_shared_state
 from gateway.ops.open_ops import open_ops, open_ops_alone
 from gateway.ops.ops_scopes import READ, WRITE
-from gateway.ops.process_channel import ChannelKeys
 from gateway.ratelimit.recording.import_file import import_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.resources import Resources
@@ -25,6 +23,8 @@ from tests.gateway.ops.ops_server import (
     open_gateway,
     send_requests,
 )
+from tests.gateway.ops.test_process_registry import make_settings as make_channel_settings
+from tests.gateway.ops.test_process_registry import publish_heartbeats
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -42,7 +42,7 @@ class Gathering:
 
     async def wait_until(self, path: str, condition: Callable[[dict[str, object]], bool]) -> None:
         """Wait until the document of a path is as it should be."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition((await self.operator.get(path)).json()):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
@@ -60,7 +60,7 @@ async def gather(settings: Settings, processes: int) -> AsyncIterator[Gathering]
         server = await stack.enter_async_context(open_ops_alone(settings, shared))
         token = get_signer().issue_token("operator", scopes=[READ, WRITE], audience=OPS_AUDIENCE)
         headers = {"Authorization": f"Bearer {token}"}
-        operator = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=20)
+        operator = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=120)
         gathering = Gathering(await stack.enter_async_context(operator), gateways)
         names = gathering.list_names() if settings.redis_url else []
         await gathering.wait_until(
@@ -74,10 +74,16 @@ async def gather(settings: Settings, processes: int) -> AsyncIterator[Gathering]
 async def gather_on(redis: RedisServer, processes: int) -> AsyncIterator[Gathering]:
     """Do the same with a Redis, and without a database."""
     with make_settings(has_database=False) as made:
-        counters = Counters(processes=4, key_prefix="test:", timeout_ms=1_000)
+        counters = Counters(processes=4, key_prefix="staging:", timeout_ms=1_000)
         settings = made.model_copy(update={"redis_url": redis.url, "counters": counters})
         async with gather(settings, processes) as gathering:
             yield gathering
+
+
+def is_counted(usage: dict[str, object]) -> bool:
+    """Return whether the rates are those of 120 requests that were allowed, and 40 refused."""
+    rates = usage["policies"]["dashboards"]  # type: ignore[index]
+    return bool(rates["allowed"] == 12 and rates["refused"] == 4)
 
 
 async def test_usage_and_recordings_of_all_processes_are_added_up(
@@ -86,6 +92,8 @@ async def test_usage_and_recordings_of_all_processes_are_added_up(
     async with gather_on(redis_server, 4) as gathering:
         sent = [send_requests(gateway, "42", 40) for gateway in gathering.gateways]
         assert sum(await asyncio.gather(*sent)) == 120
+        # First of all, as the rates are those of the last ten seconds.
+        await gathering.wait_until("/usage", is_counted)
         usage = (await gathering.operator.get("/limits/dashboards/usage?seconds=60")).json()
         assert [sum(usage[it]) for it in ("allowed", "refused")] == [120, 40]
         (top,) = usage["top_keys"]
@@ -107,11 +115,6 @@ async def test_usage_and_recordings_of_all_processes_are_added_up(
         caller = (await gathering.operator.get("/limits/dashboards/callers/user:42")).json()
         assert caller["limited"]
 
-        def is_counted(now: dict[str, object]) -> bool:
-            rates = now["policies"]["dashboards"]  # type: ignore[index]
-            return bool(rates["allowed"] == 12 and rates["refused"] == 4)
-
-        await gathering.wait_until("/usage", is_counted)
         status = (await gathering.operator.get("/status")).json()
         assert status["recording"]["requests"] == 160
         assert status["services"] == [{"name": "orders", "state": "unused"}]
@@ -121,12 +124,9 @@ async def test_usage_and_recordings_of_all_processes_are_added_up(
 async def test_a_process_that_does_not_reply_is_named_in_the_answer(
     redis_server: RedisServer,
 ) -> None:
-    async with gather_on(redis_server, 1) as gathering:
+    silent = publish_heartbeats(make_channel_settings(redis_server), "silent")
+    async with gather_on(redis_server, 1) as gathering, silent:
         await send_requests(gathering.gateways[0], "42", 10)
-        keys = ChannelKeys("test:")
-        silent = f'{{"name": "silent", "started_at": {time.time()}, "beat": 1}}'
-        redis_server.command("SET", keys.heartbeat("silent"), silent, "EX", "3")
-        redis_server.command("ZADD", keys.index, "1", "silent")
         await gathering.wait_until("/usage", lambda it: len(it["processes"]) == 2)  # type: ignore[arg-type]
         await asyncio.sleep(1.1)  # as above
         body = {"rate": "5/minute"}

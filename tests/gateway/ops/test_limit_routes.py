@@ -380,7 +380,9 @@ async def test_without_a_database_limits_are_read_and_changes_refused_with_the_r
     with make_settings(has_database=False) as settings:
         async with run_ops(settings) as ops:
             headers = {"Authorization": f"Bearer {ops.token(READ, WRITE)}"}
-            async with httpx.AsyncClient(base_url=ops.url, headers=headers, timeout=20) as operator:
+            async with httpx.AsyncClient(
+                base_url=ops.url, headers=headers, timeout=120
+            ) as operator:
                 assert (await operator.get("/limits/dashboards")).status_code == 200
                 for response in (
                     await change(operator, {"rate": "1/minute"}, version=0),

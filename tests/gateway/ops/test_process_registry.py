@@ -76,6 +76,19 @@ async def publish(settings: Settings, name: str, process: FakeProcess) -> AsyncI
 
 
 @asynccontextmanager
+async def publish_heartbeats(settings: Settings, name: str) -> AsyncIterator[None]:
+    """Let a process be heard that replies to nothing."""
+    async with open_channel(settings) as redis:
+        publisher = ProcessPublisher(redis, KEYS, name, FakeProcess())
+        task = asyncio.create_task(publisher.publish_heartbeats())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+@asynccontextmanager
 async def hear(settings: Settings) -> AsyncIterator[ProcessRegistry]:
     """Listen for the length of the block."""
     async with open_channel(settings) as redis:
@@ -89,7 +102,7 @@ async def hear(settings: Settings) -> AsyncIterator[ProcessRegistry]:
 
 
 async def wait_until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what changes it knows no event
             await asyncio.sleep(0.02)
 
@@ -120,10 +133,13 @@ async def test_all_processes_are_heard_and_reply(redis_server: RedisServer) -> N
 
 async def test_a_process_that_does_not_reply_is_named(redis_server: RedisServer) -> None:
     settings = make_settings(redis_server)
-    async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
-        async with publish(settings, "b", FakeProcess()):
-            await wait_for_names(heard, "a", "b")
-        replies = await heard.ask(ReplyRequest("recording"), 1.5)
+    async with (
+        publish(settings, "a", FakeProcess()),
+        publish_heartbeats(settings, "b"),
+        hear(settings) as heard,
+    ):
+        await wait_for_names(heard, "a", "b")
+        replies = await heard.ask(ReplyRequest("recording"), 3)
         assert replies.received == {"a": b"reply"}
         assert replies.missing == ["b"]
 
@@ -308,6 +324,6 @@ async def test_a_cancellation_that_an_exchange_drops_still_ends_the_loop(
         await redis.rpush(KEYS.requests("dropping"), request)
         publisher = ProcessPublisher(redis, KEYS, "dropping", Dropping())
         task = asyncio.create_task(publisher.reply_to_requests())
-        done, _ = await asyncio.wait({task}, timeout=5)
+        done, _ = await asyncio.wait({task}, timeout=20)
         task.cancel()
         assert done == {task}

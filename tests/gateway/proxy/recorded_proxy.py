@@ -27,7 +27,7 @@ from tests.gateway.auth.token_factory import (
 from tests.gateway.identity.verifiers import GATEWAY
 from tests.gateway.proxy.recording_service import Recording, record_service
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
 QUIET_SECONDS = 0.15
 MAX_CONCURRENCY = 32
 SCOPE = "service:read"

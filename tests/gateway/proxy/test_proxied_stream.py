@@ -98,7 +98,7 @@ async def test_a_stream_counts_against_its_own_cap_alone(no_leaks: None) -> None
         refused = await proxy.connect()
         refused.get()
         assert (await refused.read_head()).startswith(b"HTTP/1.1 429 ")
-        assert await asyncio.wait_for(services[2].ended.wait(), 5)
+        assert await asyncio.wait_for(services[2].ended.wait(), 60)
         caller = await proxy.connect()
         caller.get()
         assert await caller.read_body() == b"hello"
@@ -240,7 +240,7 @@ async def test_a_response_that_is_never_sent_gives_up_its_connection(
         caller.get()
         await reached.wait()
         caller.writer.transport.abort()
-        await asyncio.wait_for(service.ended.wait(), 5)
+        await asyncio.wait_for(service.ended.wait(), 60)
         await wait_until(lambda: proxy.streams.count == 0 and proxy.pool.is_empty)
 
 
@@ -289,7 +289,7 @@ async def test_the_end_of_the_caller_closes_the_connection_to_the_service(
     async with serve_proxy(service) as proxy:
         caller = await begin(proxy, service)
         caller.writer.transport.abort()
-        await asyncio.wait_for(service.ended.wait(), 5)
+        await asyncio.wait_for(service.ended.wait(), 60)
         await wait_until(lambda: proxy.in_flight == proxy.streams.count == 0)
     assert not [it for it in caplog.records if it.message.startswith("proxy.response_truncated ")]
     [line] = [vars(it)["fields"] for it in caplog.records if it.name == "lockgate.access"]
@@ -307,7 +307,7 @@ async def test_an_idle_stream_ends_and_a_quiet_one_lives(
             service.pieces.put_nowait(CHUNK)
             assert await caller.read(len(CHUNK)) == CHUNK
         assert await caller.read_to_the_end() == b""
-        await asyncio.wait_for(service.ended.wait(), 5)
+        await asyncio.wait_for(service.ended.wait(), 60)
     (reason,) = [
         vars(record)["fields"]["reason"]
         for record in caplog.records

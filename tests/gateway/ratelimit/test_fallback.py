@@ -31,7 +31,7 @@ from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
 
-HANG_SECONDS = 5.0
+HANG_SECONDS = 20.0
 SCRIPT_COMMANDS = ("eval", "evalsha")
 LOCAL = charge(1_000_000, name="local")
 DENY = charge(1_000_000, name="deny", without_redis="deny")
@@ -43,8 +43,8 @@ Fault = Callable[[RedisServer, SlowProxy], None]
 
 
 def settings(url: str, processes: int = 1) -> Settings:
-    """Settings that reconnect often, so that the tests are short."""
-    counters = Counters(retry_ms=50, processes=processes)
+    """Settings that reconnect often; on a busy machine Redis needs more than its 20 ms."""
+    counters = Counters(retry_ms=50, processes=processes, timeout_ms=250)
     return Settings(redis_url=RedisDsn(url), counters=counters)
 
 
@@ -92,6 +92,11 @@ async def load(limiter: RateLimiter) -> AsyncIterator[Counter[str]]:
         assert not any(done), "a check hung or failed"
 
 
+async def has_decided_all(outcomes: Counter[str]) -> bool:
+    """Return whether each policy has decided without Redis, as it declares."""
+    return {"local local", "deny refused", "allow allow"} <= set(outcomes)
+
+
 def freeze(server: RedisServer, _: SlowProxy) -> None:
     """SIGSTOP."""
     server.pause()
@@ -104,12 +109,12 @@ def kill(server: RedisServer, _: SlowProxy) -> None:
 
 def pause_clients(server: RedisServer, _: SlowProxy) -> None:
     """CLIENT PAUSE: it reads and does not reply. It ends by itself, as UNPAUSE would wait too."""
-    server.command("CLIENT", "PAUSE", "1000")
+    server.command("CLIENT", "PAUSE", "2000")
 
 
 def slow(_: RedisServer, proxy: SlowProxy) -> None:
-    """It replies after 100 ms."""
-    proxy.delay = 0.1
+    """It replies after a second."""
+    proxy.delay = 1.0
 
 
 def drop(_: RedisServer, proxy: SlowProxy) -> None:
@@ -154,8 +159,7 @@ async def test_every_fault_is_handled_alike(
             fault(own_redis, proxy)
             await eventually(lambda: is_degraded(limiter))
             outcomes.clear()
-            await asyncio.sleep(0.2)
-            assert {"local local", "deny refused", "allow allow"} <= set(outcomes)
+            await eventually(lambda: has_decided_all(outcomes))
             assert limiter.health()["status"] == "degraded"
             repair(own_redis, proxy, fault)
             await eventually(lambda: is_healthy(limiter))
@@ -253,13 +257,14 @@ async def test_the_log_and_the_health_say_what_each_policy_does(
     ]
     expected = "deny: chat; local: dashboards, home"
     async with open_limiter(settings(own_redis.url), policies) as limiter:
+        await eventually(lambda: is_healthy(limiter))
         assert "without_redis" not in limiter.health()
         own_redis.kill()
         async with asyncio.timeout(HANG_SECONDS):
             while limiter.health()["status"] == "ok":  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(0.01)
         assert limiter.health()["without_redis"] == expected
-    [lost] = [record for record in caplog.records if record.msg == "redis.disconnected"]
+    *_, lost = [record for record in caplog.records if record.msg == "redis.disconnected"]
     assert vars(lost)["fields"]["without_redis"] == expected
 
 

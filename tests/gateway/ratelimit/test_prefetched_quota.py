@@ -338,7 +338,8 @@ def test_four_processes_admit_no_more_than_the_quota(redis_server: RedisServer) 
     order = Order(500, 10, "lockgate:{hot}", 1.5, 400, {"prefetch": 50})
     with run_processes(redis_server.url, 4) as processes:
         times, _ = hunt(processes, order)
-    assert 450 <= len(times) <= 500
+    # Each process may end with a prefetch that it has not spent.
+    assert 500 - 4 * 50 <= len(times) <= 500
 
 
 @pytest.mark.prove

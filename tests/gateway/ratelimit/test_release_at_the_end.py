@@ -228,6 +228,11 @@ async def require_release(gateway: Gateway, end: Callable[[Gateway], Awaitable[N
     await wait_until(lambda: not gateway.leases)
 
 
+async def wait_for_held_keys(redis: RedisServer, number: int) -> None:
+    """Wait until Redis holds so many leases: the gateway sends them on another connection."""
+    await wait_until(lambda: redis.command("KEYS", "*held*") == f"*{number}")
+
+
 async def test_each_end_releases_the_lease_in_process(no_leaks: None) -> None:
     async with serve() as gateway:
         for end in ENDS:
@@ -241,7 +246,7 @@ async def test_each_end_releases_the_lease_in_redis(
     async with serve(redis_server.url) as gateway:
         for end in ENDS:
             await require_release(gateway, end)
-        assert redis_server.command("KEYS", "*held*") == "*0"
+        await wait_for_held_keys(redis_server, 0)
 
 
 async def test_a_second_request_is_refused_while_the_first_one_runs() -> None:
@@ -257,8 +262,8 @@ async def test_a_second_request_is_refused_while_the_first_one_runs() -> None:
 async def test_a_shutdown_releases_the_leases(redis_server: RedisServer) -> None:
     async with serve(redis_server.url) as gateway:
         caller = await gateway.hold(get("/wait"))
-        assert redis_server.command("KEYS", "*held*") == "*1"
+        await wait_for_held_keys(redis_server, 1)
         gateway.callers.clear()  # it stays connected
-    assert redis_server.command("KEYS", "*held*") == "*0"
+    await wait_for_held_keys(redis_server, 0)
     caller.writer.transport.abort()
     await asyncio.sleep(0)

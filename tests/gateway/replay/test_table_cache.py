@@ -13,8 +13,7 @@ from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database
 from gateway.storage.tables import used_ids
-from gateway.storage.upgrade import upgrade_schema
-from tests.databases import OpenDatabase
+from tests.databases import OpenDatabase, upgrade_database
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -122,16 +121,14 @@ async def test_transactions_that_delete_the_same_rows_do_not_wait_for_each_other
 async def test_without_the_database_nothing_is_first(
     own_postgresql: PostgresqlServer, is_killed: bool
 ) -> None:
-
     storage = StorageSettings(timeout_seconds=0.5)
-    settings = Settings(database_url=own_postgresql.create_database(), storage=storage)
-    database = create_database(settings)
-    database.write_now(upgrade_schema)
+    url = upgrade_database(own_postgresql.create_database())
+    database = create_database(Settings(database_url=url, storage=storage))
     cache = TableReplayCache(database)
     assert await cache.remember("assertion", "a", 60)
     own_postgresql.kill() if is_killed else own_postgresql.pause()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             with pytest.raises(DatabaseUnavailable):
                 await cache.remember("assertion", "b", 60)
     finally:

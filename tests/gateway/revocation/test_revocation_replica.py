@@ -13,10 +13,9 @@ from gateway.fakes.identity_endpoints import ISSUER as DEMO_ISSUER
 from gateway.revocation import revocation_replica
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings, StorageSettings
-from gateway.storage.open_storage import Storage, create_database
-from gateway.storage.upgrade import upgrade_schema
+from gateway.storage.open_storage import Storage
 from gateway.testing import TestGateway, lockgate
-from tests.databases import create_file
+from tests.databases import create_file, upgrade_database
 from tests.gateway.auth.token_factory import ISSUER
 from tests.gateway.proxy.serve_proxy import ServedProxy, serve_proxy, wait_until
 from tests.gateway.proxy.test_stream_end import (
@@ -143,10 +142,7 @@ async def test_a_token_that_lives_longer_than_a_revocation_is_refused(
 async def test_until_the_revocations_are_read_no_token_is_accepted(
     own_postgresql: PostgresqlServer,
 ) -> None:
-    settings = with_database(own_postgresql.create_database())
-    database = create_database(settings)
-    database.write_now(upgrade_schema)
-    database.close()
+    settings = with_database(upgrade_database(own_postgresql.create_database()))
     own_postgresql.kill()
     async with lockgate(settings) as gateway:
         assert await get(gateway, issue(gateway)) == 503

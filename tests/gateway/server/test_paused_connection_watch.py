@@ -34,7 +34,7 @@ async def test_an_end_is_reported_once_behind_unread_data(no_leaks: None) -> Non
         watch.add(alive)
         client.sendall(b"unread")
         client.close()
-        await asyncio.wait_for(reported.wait(), 5)
+        await asyncio.wait_for(reported.wait(), 60)
         await asyncio.sleep(0.15)
         gone.get_protocol.return_value.eof_received.assert_called_once_with()
         alive.get_protocol.assert_not_called()
@@ -53,7 +53,7 @@ async def test_a_reset_is_reported_unless_the_server_reads_again(no_leaks: None)
     for client, _ in pairs:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
-    await asyncio.wait_for(reported.wait(), 5)
+    await asyncio.wait_for(reported.wait(), 60)
     transports[1].get_protocol.assert_not_called()
     for _, connection in pairs:
         connection.close()

@@ -27,8 +27,7 @@ from gateway.storage.database import Database
 from gateway.storage.journal import Author, Change, append_change, read_entries
 from gateway.storage.open_storage import create_database
 from gateway.storage.tables import journal
-from gateway.storage.upgrade import upgrade_schema
-from tests.databases import OpenDatabase, create_file, wait_until
+from tests.databases import OpenDatabase, create_file, upgrade_database, wait_until
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -211,9 +210,8 @@ async def test_without_its_database_a_replica_stays_in_force(
 ) -> None:
     monkeypatch.setattr(database_module, "COOLDOWN_SECONDS", 0)
     storage = StorageSettings(timeout_seconds=1)
-    url = own_postgresql.create_database()
+    url = await asyncio.to_thread(upgrade_database, own_postgresql.create_database())
     database = create_database(Settings(database_url=url, storage=storage))
-    await database.write(upgrade_schema)
     await asyncio.to_thread(add, database, "bff")
     feed, replica = ChangeFeed(database, Clock(), poll_seconds=0.01), Subjects()
     feed.add(replica)

@@ -21,7 +21,7 @@ from gateway.storage.engine import is_sqlite
 from gateway.storage.journal import Change, append_change, read_head
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
-from tests.databases import OpenDatabase, create_file
+from tests.databases import OpenDatabase, create_file, upgrade_database
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -122,8 +122,8 @@ async def test_a_server_that_is_killed_and_comes_back(
     own_postgresql: PostgresqlServer, no_cooldown: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "lockgate.storage")
-    database = create_database(Settings(database_url=own_postgresql.create_database()))
-    await database.write(upgrade_schema)
+    url = await asyncio.to_thread(upgrade_database, own_postgresql.create_database())
+    database = create_database(Settings(database_url=url))
     assert await database.write(append) == 1
 
     own_postgresql.kill()
@@ -145,11 +145,8 @@ async def test_a_server_that_is_killed_and_comes_back(
 
 async def test_a_server_that_is_frozen(own_postgresql: PostgresqlServer, no_cooldown: None) -> None:
     storage = StorageSettings(timeout_seconds=0.3)
-    settings = Settings(database_url=own_postgresql.create_database(), storage=storage)
-    upgrading = create_database(settings, timeout=20)
-    await upgrading.write(upgrade_schema)
-    upgrading.close()
-    database = create_database(settings)
+    url = await asyncio.to_thread(upgrade_database, own_postgresql.create_database())
+    database = create_database(Settings(database_url=url, storage=storage))
     own_postgresql.pause()
     try:
         for _ in range(5):

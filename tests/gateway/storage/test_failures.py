@@ -21,7 +21,7 @@ from gateway.storage.database import DatabaseState
 from gateway.storage.journal import Change, append_change, read_head
 from gateway.storage.open_storage import check_storage, create_database, open_storage
 from gateway.storage.upgrade import upgrade_schema
-from tests.databases import OpenDatabase, create_file, wait_until
+from tests.databases import OpenDatabase, create_file, upgrade_database, wait_until
 from tests.postgresql_server import PostgresqlServer
 from tests.redis_server import find_free_port
 
@@ -69,10 +69,7 @@ async def test_a_frozen_server_keeps_the_feed_polling(
 ) -> None:
     """With the connections that it has, and with those that it cannot open."""
     monkeypatch.setattr(database_module, "COOLDOWN_SECONDS", 0)
-    url = own_postgresql.create_database()
-    database = create_database(Settings(database_url=url))
-    await database.write(upgrade_schema)
-    database.close()
+    url = await asyncio.to_thread(upgrade_database, own_postgresql.create_database())
     database = create_database(Settings(database_url=url, storage=_STORAGE))
     feed = ChangeFeed(database, Clock(), poll_seconds=0.01)
     await feed.refresh()

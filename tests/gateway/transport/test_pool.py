@@ -264,7 +264,7 @@ async def test_an_idle_connection_closes_in_time(no_leaks: None) -> None:
     async with serve_script(script) as server, Transport(idle_seconds=0.02) as transport:
         await asyncio.gather(*(fetch_body(transport, server.url) for _ in range(3)))
         for _ in range(3):
-            await asyncio.wait_for(closed.get(), 5)
+            await asyncio.wait_for(closed.get(), 60)
         assert server.connections == 3
         assert await fetch_body(transport, server.url) == b"hello"
         assert server.connections == 4

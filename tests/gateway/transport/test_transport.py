@@ -136,7 +136,7 @@ async def _call_and_cancel(
     transport: Transport, server: ScriptedServer, reached: asyncio.Event
 ) -> None:
     call = asyncio.create_task(fetch_body(transport, server.url))
-    await asyncio.wait_for(reached.wait(), 5)
+    await asyncio.wait_for(reached.wait(), 60)
     await run_loop_turns()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -156,7 +156,7 @@ async def test_cancelling_closes_the_socket(transport: Transport, answer: bytes)
 
     async with serve_script(script) as server:
         await _call_and_cancel(transport, server, reached)
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
@@ -176,7 +176,7 @@ async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
             assert piece
             break
         await response.aclose()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 @pytest.mark.parametrize("kind", ["read", "connect"])

@@ -97,11 +97,11 @@ async def test_cancelling_closes_the_socket(trusting: Transport, authority: Auth
 
     async with serve_script(script, tls=authority.make_server_context("127.0.0.1")) as server:
         call = asyncio.create_task(send(trusting, server.url))
-        await asyncio.wait_for(requested.wait(), 5)
+        await asyncio.wait_for(requested.wait(), 60)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 async def test_an_idle_connection_is_closed_with_the_transport(

@@ -113,7 +113,7 @@ async def test_a_composite_ends_when_its_client_is_closed_during_a_policy(turns:
         for _ in range(turns):
             await asyncio.sleep(0)
         await shop.aclose()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             with pytest.raises(UpstreamUnavailable, match="closed"):
                 await running
 
@@ -126,7 +126,7 @@ async def test_a_composite_ends_when_its_client_is_closed_while_it_connects(turn
         for _ in range(turns):
             await asyncio.sleep(0)
         await shop.aclose()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             with pytest.raises(UpstreamUnavailable):
                 await running
 
@@ -136,7 +136,7 @@ async def test_a_policy_that_is_cancelled_by_something_else_fails_its_part_only(
         serve_script(respond_with()) as server,
         ExampleClient(server.url, policies=[CancelItself()]) as shop,
     ):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             built = await compose(Optional, {"shop": shop}, RequestContext())
     assert [missing.reason for missing in built.degraded] == ["unavailable"]
 
@@ -174,7 +174,7 @@ async def test_a_call_that_is_abandoned_before_its_task_has_started_completes_no
 async def test_a_complete_call_cannot_be_abandoned() -> None:
     async with serve_script(respond_with(ITEM)) as server, ExampleClient(server.url) as shop:
         call, completed = begin(shop)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not completed:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         assert call.abandon() is None
@@ -194,7 +194,7 @@ async def test_a_callback_that_raises_is_reported_and_costs_no_connection() -> N
     ):
         call: PendingCall[Item] = shop.get("/", into=Item)
         call.begin(asyncio.get_running_loop().time(), 5, fail)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while shop._executor._tasks:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         assert await shop.get("/", into=Item) == Item(sku="A")

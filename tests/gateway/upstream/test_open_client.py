@@ -144,11 +144,11 @@ async def test_cancelling_a_call_closes_its_socket(kind: Kind) -> None:
 
     async with connect_client(kind, script) as (client, _):
         call = asyncio.create_task(client.item("A"))
-        await asyncio.wait_for(requested.wait(), 5)
+        await asyncio.wait_for(requested.wait(), 60)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 @pytest.mark.parametrize(

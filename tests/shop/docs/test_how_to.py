@@ -35,6 +35,7 @@ from gateway.upstream import (
 from gateway.upstream.open_client import open_client
 from tests.docs.blocks import matches, parse_blocks
 from tests.docs.project import ROOT
+from tests.gateway.ratelimit.compat.patient_engine import wait_long_for_redis
 from tests.redis_server import RedisServer
 
 HOW_TO = ROOT / "docs" / "how-to"
@@ -279,7 +280,10 @@ async def test_the_decorator_of_slowapi_limits_requests() -> None:
 
 
 @pytest.mark.redis
-async def test_an_application_without_a_gateway_counts_in_redis(redis_server: RedisServer) -> None:
+async def test_an_application_without_a_gateway_counts_in_redis(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_long_for_redis(monkeypatch)
     _, program = block_texts("use-slowapi-decorators.md", "python")
     names: dict[str, Any] = {}
     exec(program.replace("redis://127.0.0.1:6379/0", redis_server.url), names)

@@ -62,7 +62,7 @@ def test_the_steps_of_the_second_half(own_redis: RedisServer, tmp_path: Path) ->
 
 
 def _wait_until_ready(demo: Demo) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while httpx.get(f"{demo.url}/readyz", trust_env=False).json()["status"] != "ok":
         assert time.monotonic() < deadline
         time.sleep(0.05)

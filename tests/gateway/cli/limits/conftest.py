@@ -57,7 +57,7 @@ class Ops:
     def send_requests(self, user: str, count: int) -> int:
         """Let a user send requests under `dashboards`; return how many are admitted."""
         sending = self.server.send_requests(user, count)
-        return asyncio.run_coroutine_threadsafe(sending, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(sending, self.loop).result(60)
 
 
 @dataclass
@@ -121,11 +121,11 @@ def _serve(
     served = _Served(settings)
     thread = Thread(target=asyncio.run, args=(served.serve(),))
     thread.start()
-    assert served.started.wait(20)
+    assert served.started.wait(60)
     server, loop = served.found[0]
     monkeypatch.setenv("LOCKGATE_OPS_URL", server.url)
     monkeypatch.setenv("LOCKGATE_OPS_TOKEN", server.token(READ, WRITE))
     monkeypatch.setattr(sys, "stdin", Input("", is_terminal=False))
     yield Ops(server, loop, capsys, monkeypatch)
     served.stopping.set()
-    thread.join(20)
+    thread.join(60)

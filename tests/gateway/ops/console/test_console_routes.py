@@ -15,7 +15,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         async with (
             run_ops(settings) as ops,
             httpx.AsyncClient(
-                base_url=ops.url, trust_env=False, verify=False, timeout=20
+                base_url=ops.url, trust_env=False, verify=False, timeout=120
             ) as client,
         ):
             yield client

@@ -190,7 +190,7 @@ async def test_a_body_that_is_too_large_ends_the_exchange(no_leaks: None) -> Non
         caller.send(POST_CHUNKED + b"\r\n5\r\nhello\r\n")
         caller.send(b"6\r\nhello!\r\n")
         assert (await caller.read_head()).startswith(b"HTTP/1.1 413 ")
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 60)
         assert proxy.streams.count == 0
 
 
@@ -227,7 +227,7 @@ async def test_a_caller_that_leaves_within_its_body_ends_the_exchange(no_leaks: 
         caller.send(POST_LONG + b"\r\n" + b"x" * 1_000)
         await wait_until(lambda: proxy.service.connections)
         caller.writer.transport.abort()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 60)
 
 
 async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None) -> None:
@@ -264,7 +264,7 @@ async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None)
         Peer(caller.reader, caller.writer).reset()
         await wait_until(lambda: proxy.streams.count == 0)
         gone.set()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 60)
 
 
 async def test_a_complete_response_ends_an_upload_that_its_caller_still_sends(

@@ -191,7 +191,7 @@ async def test_a_service_that_reads_slowly_but_steadily_gets_the_whole_body(
     async with serve_proxy(script, idle_timeout=0.4, service={"timeout": 10}) as proxy:
         caller = await proxy.connect()
         caller.send(POST + b"Content-Length: %d\r\n\r\n" % size)
-        await asyncio.wait_for(ready.wait(), 5)
+        await asyncio.wait_for(ready.wait(), 60)
         caller.send(b"x" * size)
         assert await caller.read_body() == b"hello"
 

@@ -34,8 +34,8 @@ async def test_a_tunnel_that_is_never_opened_gives_up_its_connection(
     monkeypatch.setattr(WebSocketForwarding, "serve", serve_slowly)
     async with open_raw_tunnels(script) as served:
         caller = await served.open_raw()
-        await asyncio.wait_for(reached.wait(), 5)
+        await asyncio.wait_for(reached.wait(), 60)
         assert served.streams.count == 1
         caller.writer.transport.abort()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 60)
         await served.wait_for_end()

@@ -20,6 +20,7 @@ from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.settings.errors import InvalidSettings
 from gateway.telemetry.log import LogEvent
+from tests.gateway.ratelimit.compat.patient_engine import wait_long_for_redis
 from tests.gateway.ratelimit.compat.slowapi_app import build_app, get_statuses, send
 from tests.redis_server import RedisServer
 
@@ -52,6 +53,11 @@ def build_plain_app(**options: Any) -> tuple[FastAPI, Limiter]:
         slowapi_limiter.reset()
 
     return app, slowapi_limiter
+
+
+@pytest.fixture(autouse=True)
+def _patient_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_long_for_redis(monkeypatch)
 
 
 @asynccontextmanager

@@ -22,9 +22,8 @@ from gateway.settings.schema import Settings
 from gateway.storage.database import Database
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import create_database
-from gateway.storage.upgrade import upgrade_schema
 from gateway.storage.verify_journal import verify_journal
-from tests.databases import OpenDatabase
+from tests.databases import OpenDatabase, upgrade_database
 from tests.gateway.ratelimit.live.live_process import (
     JANE,
     NOW,
@@ -200,9 +199,8 @@ async def test_without_a_database_changes_are_refused_with_the_reason() -> None:
 async def test_a_database_that_is_killed_in_mid_change_leaves_one_value(
     own_postgresql: PostgresqlServer,
 ) -> None:
-    url = own_postgresql.create_database()
+    url = upgrade_database(own_postgresql.create_database())
     database = create_database(Settings(database_url=url))
-    database.write_now(upgrade_schema)
     process = LiveProcess(database)
     await process.change("pages", rate="9/minute")
     own_postgresql.kill()

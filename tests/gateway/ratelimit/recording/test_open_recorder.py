@@ -21,6 +21,7 @@ from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.simulation.simulate_policies import UNKNOWN_COUNTS, simulate
 from gateway.resources import Resources
 from gateway.settings.schema import Counters, Ops, Settings
+from tests.databases import wait_until
 from tests.redis_server import RedisServer
 
 TOKENS = RateLimit("tokens", "100/minute", cost=20)
@@ -46,6 +47,12 @@ def list_events(process: Resources, *kinds: type[RecordedEvent]) -> list[Recorde
     return [it for it in recorder.snapshot().iterate() if isinstance(it, kinds)]
 
 
+def list_releases(process: Resources) -> list[bool]:
+    """Return of each update of a lease whether it is a release."""
+    leases = list_events(process, RecordedLease)
+    return [it.is_release for it in leases if isinstance(it, RecordedLease)]
+
+
 async def send_all_kinds(limits: Limits) -> None:
     """Reserve and settle, hold and release a lease, and reset the counts."""
     lease = ConcurrencyLease(limits.leases, "one")
@@ -67,9 +74,8 @@ async def send_all_kinds(limits: Limits) -> None:
 async def test_all_changes_of_counts_are_recorded(redis_server: RedisServer, counts: str) -> None:
     async with open_process(redis_server.url if counts == "redis" else None) as process:
         await send_all_kinds(process[Limits])
-        await asyncio.sleep(0.05)  # until Redis has replied to calls that are not awaited
-        leases = list_events(process, RecordedLease)
-        assert [it.is_release for it in leases if isinstance(it, RecordedLease)] == [False, True]
+        # Redis replies later to the calls that are not awaited.
+        await wait_until(lambda: list_releases(process) == [False, True])
         assert len(list_events(process, RecordedSettlement)) == 1
         gaps = list_events(process, RecordedGap)
         assert "lockgate:{user:a}" in {it.prefix for it in gaps if isinstance(it, RecordedGap)}

@@ -27,7 +27,7 @@ from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 RETRY_MS = 50
 
 WINDOW = charge(20, 60, name="window")

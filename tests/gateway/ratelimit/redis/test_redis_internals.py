@@ -43,7 +43,7 @@ async def test_can_read(connection: AbstractConnection) -> None:
     """Without `can_read`, unexpected data would be taken for the reply to a check."""
     assert not await has_pending_data(connection)
     await connection.send_command("PING")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await has_pending_data(connection):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
