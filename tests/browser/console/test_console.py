@@ -66,10 +66,12 @@ async def test_an_operator_simulates_applies_observes_and_rolls_back(
     assert seen["refusal"].startswith("The token was refused")
     assert not seen["isEnabledAtFirst"]
     assert "more refused" in seen["effect"]
-    assert seen["simulations"] <= 3
+    assert 1 <= seen["simulations"] <= seen["pauses"]
     assert seen["lastEffect"].split(" ")[1:3] == seen["effectLater"].split(" ")[1:3]
     assert "more refused" in seen["effectLater"]
+    assert not seen["isEnabledForTheSame"]
     assert "'nonsense' is not a rate" in seen["fieldError"]
+    assert seen["effectOfInvalid"].startswith("Correct the marked value")
     assert not seen["isEnabledWhenInvalid"]
     assert seen["changesWithoutReason"] == 0
     assert seen["applied"] == "Version 1 is in force."

@@ -107,17 +107,35 @@ export function showFieldError(input, message) {
 }
 
 /**
+ * Show the errors of a response at their inputs; return whether each has one.
+ * @param {{field: string, message: string}[]} fields
+ * @param {(name: string) => HTMLElement | undefined} findInput
+ */
+export function showFieldErrors(fields, findInput) {
+  const inputs = fields.map((it) => findInput(it.field));
+  inputs.forEach((input, index) => input && showFieldError(input, fields[index].message));
+  return fields.length > 0 && inputs.every(Boolean);
+}
+
+/** Focus the first input that has an error, if there is one. @param {HTMLElement} scope */
+export function focusInvalid(scope) {
+  const input = scope.querySelector("input[aria-invalid=true]");
+  if (input instanceof HTMLInputElement) input.focus();
+}
+
+/**
  * A table with a caption for screen readers.
  * @param {string} caption
  * @param {string[]} columns A column that begins with `#` holds numbers.
+ * @param {"" | "stacked"} [kind] `stacked`: on a phone, each row is a block, with the `data-label` of each cell.
  */
-export function table(caption, columns) {
+export function table(caption, columns, kind = "") {
   const body = h("tbody");
   const head = columns.map((it) => h("th", { scope: "col", class: it.startsWith("#") && "number" }, it.replace("#", "")));
   const element = h(
     "div",
     { class: "table-scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {}, h("caption", { class: "visually-hidden" }, caption), h("thead", {}, h("tr", {}, ...head)), body),
+    h("table", { class: kind }, h("caption", { class: "visually-hidden" }, caption), h("thead", {}, h("tr", {}, ...head)), body),
   );
   return { element, body };
 }

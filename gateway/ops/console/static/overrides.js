@@ -48,6 +48,8 @@ export function openOverride(context, limit, key = "") {
   const untilField = field("Ends at", until, "Empty: it stays until someone removes it.");
   untilField.append(h("div", { class: "actions" }, ...presets));
 
+  const others = () => Object.fromEntries(Object.entries(limit.live?.overrides ?? {}).filter(([key, it]) => !isSameKey(context, keyInput.value.trim(), key, it.caller)));
+  const findInput = (/** @type {string} */ name) => ({ until, reason: undefined, times: amount, rate: amount, limit: amount, kind, issuer })[name.slice(name.lastIndexOf(".") + 1)] ?? (name.startsWith("overrides.") ? keyInput : undefined);
   const build = (reason = "") => buildOverride(limit, { kind: kind.value, amount: amount.value, until: until.value, issuer: issuer.value.trim(), reason });
   openDialog(context, {
     limit,
@@ -59,10 +61,17 @@ export function openOverride(context, limit, key = "") {
       untilField,
     ].filter((it) => it instanceof Node),
     action: "Override",
-    draft: () => (keyInput.value.trim() && (amountField.hidden || amount.value.trim()) ? { ...limit.live, overrides: { ...limit.live?.overrides, [keyInput.value.trim()]: build() } } : null),
+    draft: () => (keyInput.value.trim() && (amountField.hidden || amount.value.trim()) ? { ...limit.live, overrides: { ...others(), [keyInput.value.trim()]: build() } } : null),
+    findInput,
     submit: (reason) => context.api.send("PATCH", path(limit), { overrides: { [keyInput.value.trim()]: build(reason) }, reason }, { version: limit.version }),
   });
 }
+
+/**
+ * Whether a key that was typed is that of an override: as the table shows it, or as its caller is known.
+ * @param {import("./types.js").Context} context @param {string} typed @param {string} key @param {string | undefined} caller
+ */
+const isSameKey = (context, typed, key, caller) => typed === key || (typed === caller && context.issuers < 2);
 
 /** @param {Limit} limit @param {Record<"kind" | "amount" | "until" | "issuer" | "reason", string>} typed */
 function buildOverride(limit, { kind, amount, until, issuer, reason }) {
@@ -80,7 +89,7 @@ export class Overrides {
   #context;
   /** @type {Limit} */
   #limit;
-  #table = table("Overrides of single keys", ["Key", "Gets", "Ends", "Reason", ""]);
+  #table = table("Overrides of single keys", ["Key", "Gets", "Ends", "Reason", ""], "stacked");
   #empty = h("p", { class: "placeholder" }, "No key has an override: all get the limit of the policy.");
   element;
 
@@ -108,9 +117,9 @@ export class Overrides {
       "tr",
       {},
       h("th", { scope: "row", class: "key-name", title: override.key }, name),
-      h("td", {}, formatOverride(override)),
-      h("td", { title: override.until && formatTime(override.until) }),
-      h("td", { class: "reason" }, override.reason),
+      h("td", { "data-label": "Gets" }, formatOverride(override)),
+      h("td", { "data-label": "Ends", class: "when", title: override.until && formatTime(override.until) }),
+      h("td", { "data-label": "Reason", class: "reason" }, override.reason || "–"),
       h("td", { class: "number" }, remove),
     );
   }
