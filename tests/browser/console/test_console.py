@@ -36,7 +36,7 @@ NAME = "dashboards"
 def issue_short_token() -> str:
     """Sign a token that is accepted for some seconds: its life and the clock skew."""
     return get_signer().issue_token(
-        "operator", scopes=(READ, WRITE), audience=OPS_AUDIENCE, lifetime_seconds=12
+        "operator", scopes=(READ, WRITE), audience=OPS_AUDIENCE, lifetime_seconds=20
     )
 
 
@@ -138,6 +138,7 @@ async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: P
         async with serve_console(settings.model_copy(update=port)):
             seen = await running
     print(json.dumps(seen, indent=1))
+    assert (seen["typed"], seen["focus"]) == (40, "reason")
     assert seen["expired"].startswith("The token was refused")
     assert seen["draft"] == "90/minute"
     assert "Version 1 changed by operator" in seen["conflict"]

@@ -105,11 +105,12 @@ export class CallerLookup {
 
   /** @param {Caller} caller */
   #show(caller) {
-    const rules = table("Rules of this caller", ["Rule", "#Remaining", "#Resets in", "#Retry after"]);
+    const rules = table("Rules of this caller", ["Window", "#Remaining", "#Resets in", "#Retry after"]);
     for (const it of caller.rules) {
       const remaining = `${formatCount(it.remaining)} of ${formatCount(it.quota)}`;
       const retry = it.retry_after_seconds ? formatDuration(it.retry_after_seconds) : "–";
-      rules.body.append(h("tr", {}, h("th", { scope: "row" }, it.label), ...[remaining, formatDuration(it.reset_seconds), retry].map((text) => h("td", { class: "number" }, text))));
+      const window = this.#limit.kind === "rate" ? formatDuration(it.window_seconds) : "at a time";
+      rules.body.append(h("tr", {}, h("th", { scope: "row", title: it.label }, window), ...[remaining, formatDuration(it.reset_seconds), retry].map((text) => h("td", { class: "number" }, text))));
     }
     const { override } = caller;
     setText(this.#spoken, `${caller.caller || caller.key}: ${caller.why}`);

@@ -36,6 +36,9 @@ export function setAttribute(element, name, value) {
   else element.setAttribute(name, value === true ? "" : String(value));
 }
 
+/** The parts of a name; a line may end after each underscore. @param {string} name @returns {Child[]} */
+export const breakName = (name) => name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]);
+
 /** Set the text only where it differs, so that a screen reader is not interrupted.
  * @param {Element} element @param {string | number} text */
 export function setText(element, text) {
