@@ -108,6 +108,7 @@ async def test_hostile_callers_and_reasons_stay_text(
     assert seen["caller"] == f"user:{HOSTILE_CALLER}"
     assert seen["override"][1:4:2] == ["5 times the limit", HOSTILE_CALLER]
     assert seen["reasons"] == [HOSTILE_CALLER] * 4
+    assert seen["focus"] == "Overrides"
     assert (seen["elements"], seen["alerts"], seen["complaints"]) == (0, [], [])
 
 

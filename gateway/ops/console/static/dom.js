@@ -58,6 +58,7 @@ export function syncChildren(parent, items, keyOf, create, update) {
   /** @type {Map<string, HTMLElement>} */
   const kept = elementsOf.get(parent) ?? new Map();
   const next = new Map();
+  const hadFocus = parent.contains(document.activeElement);
   items.forEach((item, index) => {
     const key = keyOf(item);
     const element = kept.get(key) ?? create(item);
@@ -67,6 +68,13 @@ export function syncChildren(parent, items, keyOf, create, update) {
   });
   while (parent.children.length > items.length) parent.lastElementChild?.remove();
   elementsOf.set(parent, next);
+  if (hadFocus && !parent.contains(document.activeElement)) focusHeading(parent);
+}
+
+/** Focus the heading of a section: what had the focus in it is gone. @param {Element} element */
+function focusHeading(element) {
+  const heading = element.closest("section")?.querySelector("h3");
+  if (heading instanceof HTMLElement) heading.focus({ preventScroll: true });
 }
 
 /** @type {WeakMap<Element, Map<string, HTMLElement>>} */

@@ -22,7 +22,7 @@ const WITHOUT_REDIS = {
 /** @param {string} title @param {...(Node | false)} content */
 function section(title, ...content) {
   const id = newId();
-  return h("section", { class: "panel", "aria-labelledby": id }, h("h3", { id }, title), ...content);
+  return h("section", { class: "panel", "aria-labelledby": id }, h("h3", { id, tabindex: "-1" }, title), ...content);
 }
 
 export class PolicyView {
