@@ -53,7 +53,10 @@ async def put_limit(
     store: Resource[LimitStore],
     response: Response,
 ) -> Limit:
-    """Replace the live document of a policy; its overrides stay unless they are given."""
+    """Replace the live document of a policy; its overrides stay unless they are given.
+
+    If the document is the same as before, nothing is written, and the `ETag` stays.
+    """
     author = editor.sign(change.reason)
     changed = await store.replace(policy, change, version=editor.version, author=author)
     return _tag(changed, response)
@@ -67,7 +70,10 @@ async def patch_limit(
     store: Resource[LimitStore],
     response: Response,
 ) -> Limit:
-    """Merge the given fields into the live document (RFC 7396); null removes a field."""
+    """Merge the given fields into the live document (RFC 7396); null removes a field.
+
+    If the document is the same as before, nothing is written, and the `ETag` stays.
+    """
     author = editor.sign(change.reason)
     changed = await store.patch(policy, change, version=editor.version, author=author)
     return _tag(changed, response)
@@ -100,7 +106,10 @@ async def roll_back_limit(
     store: Resource[LimitStore],
     response: Response,
 ) -> Limit:
-    """Put the live document of an earlier version in force, as a new version."""
+    """Put the live document of an earlier version in force, as a new version.
+
+    If it is the one in force, nothing is written, and the `ETag` stays.
+    """
     author = editor.sign(rollback.reason)
     found = await store.roll_back(policy, rollback.version, version=editor.version, author=author)
     return _tag(found, response)

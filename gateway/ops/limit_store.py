@@ -37,7 +37,8 @@ class LimitStore:
 
     Every method raises `UnknownLimit` if there is no policy of the name. A change also raises
     `InvalidChange` for a field that does not fit, `PreconditionFailed` if the current version is
-    another one, and `ChangesUnavailable` without a database that responds.
+    another one, and `ChangesUnavailable` without a database that responds. A change to the document
+    that is there writes nothing: the limit has the same version as before.
     """
 
     def __init__(self, live: LiveLimits, keys: CallerKeys) -> None:

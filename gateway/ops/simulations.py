@@ -24,14 +24,14 @@ MAX_WAITING = 8
 class Simulations:
     """Simulates proposals against what the processes have recorded, one after the other.
 
-    A request for a policy replaces an earlier one for it that has no result yet.
+    A simulation ends with its request: a client that has another proposal aborts the one before.
     """
 
     def __init__(self, store: LimitStore, traffic: Traffic) -> None:
         self._store = store
         self._traffic = traffic
         self._running = asyncio.Lock()
-        self._latest = dict[str, asyncio.Task[SimulationResult]]()
+        self._waiting = 0
 
     async def simulate(self, name: str, proposal: Proposal) -> SimulationResult:
         """Replay the recorded requests with the policy that a PUT of the same fields would make.
@@ -42,23 +42,13 @@ class Simulations:
             SimulationRefused: names the reason.
             SimulationsBusy: too many are waiting.
         """
-        earlier = self._latest.get(name)
-        if earlier is None and len(self._latest) >= MAX_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise SimulationsBusy(f"{MAX_WAITING} simulations are running or waiting.")
-        task = self._latest[name] = asyncio.create_task(self._simulate(name, proposal))
-        if earlier is not None:
-            earlier.cancel()
+        self._waiting += 1
         try:
-            return await task
-        except asyncio.CancelledError:
-            if task is self._latest.get(name):
-                raise  # the request itself has ended
-            raise SimulationRefused(
-                "a later request for the policy has replaced this one"
-            ) from None
+            return await self._simulate(name, proposal)
         finally:
-            if task is self._latest.get(name):
-                del self._latest[name]
+            self._waiting -= 1
 
     async def _simulate(self, name: str, proposal: Proposal) -> SimulationResult:
         view = self._store.find(name)

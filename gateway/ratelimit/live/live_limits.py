@@ -134,6 +134,8 @@ class LiveLimits:
     ) -> PolicyView:
         """Replace the live document of a policy; one that overrides nothing removes it.
 
+        The document that is there already writes nothing: the version stays.
+
         Raises:
             UnknownPolicy: the code declares no such policy.
             NoDatabase: the gateway has no database.
@@ -158,6 +160,8 @@ class LiveLimits:
         self, name: str, to_version: int, *, if_version: int, author: Author
     ) -> PolicyView:
         """Make the document of an earlier version the live one, as a new version; 0 had none.
+
+        If it is the live one already, nothing is written: the version stays.
 
         Raises:
             UnknownPolicy: the code declares no such policy.

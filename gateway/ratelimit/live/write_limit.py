@@ -1,5 +1,6 @@
 """Writes live documents: a change, a rollback or a reset, each with its entry in the journal.
 
+A change or a rollback to the document that is there writes nothing: the version stays.
 These functions know documents as texts only: a rollback writes the bytes that were there.
 """
 
@@ -73,6 +74,8 @@ def _lock_limit(connection: Connection, policy: str, if_version: int) -> StoredL
 def _write(
     connection: Connection, former: StoredLimit, document: str | None, change: Change
 ) -> StoredLimit:
+    if document == former.document:
+        return former
     version = former.version + 1
     documents = {"from": _load(former.document), "to": _load(document)}
     details = {**change.details, "version": version, **documents}

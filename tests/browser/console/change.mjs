@@ -18,27 +18,42 @@ const form = page.locator(".change-form");
 const apply = form.locator("button[type=submit]");
 seen.isEnabledAtFirst = await apply.isEnabled();
 
-// While one types, only the end of a burst of keys is simulated.
+// While one types, only what stands at a pause is simulated.
 const field = form.locator("input[name=rate]");
+const countSimulations = () => requests.filter((it) => it.path.endsWith("/simulate")).length;
+await field.evaluate((element) => {
+  globalThis.inputs = [];
+  element.addEventListener("input", () => globalThis.inputs.push(performance.now()));
+});
 await field.fill("");
 await field.pressSequentially(rate, { delay: 20 });
 seen.effect = await propose(page, rate);
-seen.simulations = requests.filter((it) => it.path.endsWith("/simulate")).length;
+seen.simulations = countSimulations();
+seen.pauses = await page.evaluate(() => globalThis.inputs.filter((it, index, all) => !(all[index + 1] - it < 240)).length);
 
-// The answer to an earlier text comes last, and is not shown.
+// The response to an earlier text comes last, and is not shown.
+let respond = () => {};
+const isHeld = new Promise((resolve) => (respond = resolve));
+const isRequested = page.waitForRequest((it) => it.url().endsWith("/simulate") && it.postData().includes("1000/minute"));
 await page.route("**/simulate", async (route) => {
-  await new Promise((resolve) => setTimeout(resolve, route.request().postData().includes("1000/minute") ? 1500 : 0));
+  if (route.request().postData().includes("1000/minute")) await isHeld;
   await route.continue().catch(() => {}); // the page has aborted it
 });
 await field.fill("1000/minute");
-await page.waitForTimeout(400);
+await isRequested;
 seen.lastEffect = await propose(page, rate);
-await page.waitForTimeout(1600);
+respond();
+await page.unrouteAll({ behavior: "wait" });
 seen.effectLater = await page.textContent(".effect-panel .effect-summary");
-await page.unroute("**/simulate");
+
+// A text that means the values in force is no change.
+await field.fill(" 120/minute ");
+await form.locator(".hint", { hasText: "Nothing to apply" }).waitFor();
+seen.isEnabledForTheSame = await apply.isEnabled();
 
 await field.fill("nonsense");
 await page.waitForSelector(".change-form .field-error:not([hidden]):not(:empty)");
+seen.effectOfInvalid = await page.textContent(".effect-panel .effect-content");
 seen.fieldError = await form.locator(".field-error:not([hidden])").first().textContent();
 seen.isEnabledWhenInvalid = await apply.isEnabled();
 await propose(page, rate);
@@ -49,10 +64,15 @@ await input(form, "Reason").fill(reason);
 await page.keyboard.press("Enter");
 await page.waitForSelector(".applied");
 seen.applied = await page.textContent(".applied");
+await propose(page, rate.replace("/", "/1")); // another text for the same rate
+await input(form, "Reason").fill("Once more");
+await page.keyboard.press("Enter");
+await page.locator(".applied", { hasText: "Nothing was written" }).waitFor();
 await page.waitForFunction(([text]) => document.querySelector(".card a[aria-current] .card-quota").textContent.includes(text), [rate]);
-await page.waitForFunction(() => Number(document.querySelectorAll(".legend strong")[1].textContent) > 1, null, { timeout: 30_000 });
+await page.waitForFunction(() => Number(document.querySelectorAll(".legend strong")[1].textContent) > 1);
 seen.refusedPerSecond = Number(await page.locator(".legend strong").nth(1).textContent());
 await page.click("text=Show the curves as a table");
+await page.waitForSelector(".as-table tbody tr");
 seen.table = await page.locator(".as-table tbody tr").first().locator("td").allTextContents();
 
 const entry = page.locator(".history > li").first();

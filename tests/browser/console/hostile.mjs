@@ -33,6 +33,7 @@ await row.locator("button").click();
 await input(page.locator("dialog[open]"), "Reason").fill(hostile);
 await page.locator("dialog[open] button.primary").click();
 await row.waitFor({ state: "detached" });
+const focus = await page.evaluate(() => document.activeElement.textContent); // the button is gone
 await page.waitForFunction(() => document.querySelectorAll(".history > li").length === 4);
 const reasons = await page.locator(".history .reason").allTextContents();
 
@@ -40,5 +41,5 @@ const reasons = await page.locator(".history .reason").allTextContents();
 await page.evaluate((text) => (location.hash = encodeURIComponent(text)), hostile);
 await page.locator(".detail .placeholder", { hasText: hostile }).waitFor();
 const elements = await page.evaluate(() => document.querySelectorAll("#app img, #app script, dialog img").length);
-console.log(JSON.stringify({ caller, override, reasons, elements, alerts, complaints }));
+console.log(JSON.stringify({ focus, caller, override, reasons, elements, alerts, complaints }));
 await browser.close();

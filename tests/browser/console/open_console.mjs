@@ -12,6 +12,7 @@ export async function openConsole(browser, { url, scheme = "light", width = 1280
     timezoneId: "UTC",
     reducedMotion: "reduce",
   });
+  context.setDefaultTimeout(90_000); // a machine may be busy
   const page = await context.newPage();
   const [complaints, requests, alerts] = [[], [], []];
   page.on("console", (message) => {

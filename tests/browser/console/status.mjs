@@ -6,7 +6,7 @@ const { chromium, url, token, policy: name } = JSON.parse(process.argv[2]);
 const browser = await openBrowser(chromium);
 const { page, complaints } = await openConsole(browser, { url });
 await showPolicy(page, token, name);
-await page.waitForSelector(".notice:not([hidden])", { timeout: 30_000 });
+await page.waitForSelector(".notice:not([hidden])");
 const notice = await page.textContent(".notice:not([hidden])");
 const items = await page.locator(".status-items li").allTextContents();
 await page.click(".status summary");

@@ -31,7 +31,8 @@ response has `Cache-Control: no-store`, and no field of CORS. Errors are problem
 A change sends the version that it is based on, as in `If-Match: "7"`; it is the `ETag` of
 `GET /limits/{policy}`. Without it, the status is 428; if the policy has another version by now, it
 is 412, and nothing is changed. A change is in force in the process that took it when the response
-is sent, and in all others within a second.
+is sent, and in all others within a second. A change or a rollback to what is in force writes
+neither a version nor an entry of the history: the response has the same `ETag` as before.
 
 The key of a caller is shown as `user:#9f2c…`, with a hash of what its token says. In a URL, `#` is
 written `%23`. You can also write `user:42`, with the `issuer` of its tokens if the settings have

@@ -196,7 +196,7 @@ async def test_a_document_can_be_sent_back_as_it_was_read(operator: httpx.AsyncC
     override = {"kind": "times", "times": 5, "until": "2199-01-01T00:00:00Z"}
     first = await change(operator, {"overrides": {"user:42": override}}, version=0)
     again = await change(operator, first.json()["live"], version=1, method="PUT")
-    assert again.json()["live"] == first.json()["live"]
+    assert again.json() == first.json()
     assert again.json()["overrides"] == [
         {
             "key": USER_42,
@@ -209,6 +209,27 @@ async def test_a_document_can_be_sent_back_as_it_was_read(operator: httpx.AsyncC
             "reason": "",
         }
     ]
+
+
+async def test_a_change_that_differs_in_nothing_writes_nothing(
+    operator: httpx.AsyncClient,
+) -> None:
+    first = await change(operator, {"rate": "60/minute"}, version=0)
+    same: list[tuple[str, str, Document]] = [
+        ("PATCH", "", {"rate": " 60/1minute"}),
+        ("PATCH", "", {}),
+        ("PUT", "", {"rate": "60/minute"}),
+        ("POST", "/rollback", {"version": 1}),
+    ]
+    for method, path, fields in same:
+        url, body = f"/limits/dashboards{path}", {**fields, "reason": "the same again"}
+        again = await operator.request(method, url, json=body, headers={"If-Match": '"1"'})
+        assert (again.status_code, again.headers["etag"]) == (200, '"1"'), again.text
+        assert again.json() == first.json()
+        stale = await operator.request(method, url, json=body, headers={"If-Match": '"0"'})
+        assert stale.status_code == 412
+    history = (await operator.get("/limits/dashboards/history")).json()["entries"]
+    assert [it["reason"] for it in history] == ["load"]
 
 
 async def test_a_change_needs_the_version_that_it_is_based_on(

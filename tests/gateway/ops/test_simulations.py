@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gateway.ops.simulation_process import run_in_child
+from gateway.ops.simulations import MAX_WAITING
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
@@ -40,17 +41,33 @@ async def test_an_aborted_request_ends_its_simulation(
     assert (await operator.post(SIMULATE, json={"rate": "5/minute"})).status_code == 200
 
 
-async def test_the_latest_request_of_a_policy_replaces_the_one_before(
+async def test_operators_who_simulate_at_once_wait_for_each_other(
     ops: OpsServer, operator: httpx.AsyncClient
 ) -> None:
     await ops.send_requests("42", 10)
-    first = asyncio.create_task(operator.post(SIMULATE, json={"rate": "5/minute"}))
-    await wait_for_children(1)
-    second = await operator.post(SIMULATE, json={"rate": "7/minute"})
-    assert second.json()["effect"]["newly_refused"] == 3
-    replaced = await first
-    assert replaced.status_code == 409
-    assert "a later request for the policy has replaced this one" in replaced.json()["detail"]
+    rates = {"5/minute": 5, "7/minute": 3}
+    responses = await asyncio.gather(
+        *(operator.post(SIMULATE, json={"rate": rate}) for rate in rates)
+    )
+    assert [it.json()["effect"]["newly_refused"] for it in responses] == list(rates.values())
+
+
+async def test_simulations_that_wait_are_bounded_and_leave_with_their_request(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    await ops.send_requests("42", 10)
+    requests = [
+        asyncio.create_task(operator.post(SIMULATE, json={"rate": "5/minute"}))
+        for _ in range(MAX_WAITING + 1)
+    ]
+    done, waiting = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+    [refused] = [it.result() for it in done]
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    for it in waiting:
+        it.cancel()
+    async with asyncio.timeout(20):
+        while (await operator.post(SIMULATE, json={"rate": "5/minute"})).status_code == 503:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.05)
 
 
 async def test_a_simulation_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

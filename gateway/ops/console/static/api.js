@@ -10,7 +10,8 @@ export const SIMULATION_TIMEOUT_MS = 80_000;
 export class Problem extends Error {
   /** @param {number} status @param {Record<string, any>} body */
   constructor(status, body) {
-    const detail = String(body.detail || body.title || `The ops app responded with ${status}.`);
+    const fields = listFields(body).map(({ field, message }) => (field ? `${field}: ${message}` : message));
+    const detail = fields.join("; ") || String(body.detail || body.title || `The ops app responded with ${status}.`);
     super(status === 403 ? `${detail} Reading needs the scope limits:read, a change limits:write.` : detail);
     this.status = status;
     this.body = body;
@@ -18,8 +19,13 @@ export class Problem extends Error {
 
   /** The fields of the body that are not valid. @returns {{field: string, message: string}[]} */
   get fields() {
-    return Array.isArray(this.body.errors) ? this.body.errors : [];
+    return listFields(this.body);
   }
+}
+
+/** @param {Record<string, any>} body @returns {{field: string, message: string}[]} */
+function listFields(body) {
+  return Array.isArray(body.errors) ? body.errors : [];
 }
 
 /** The ops app did not respond. */

@@ -48,7 +48,8 @@ export class CallerLookup {
   #tier = h("select");
   #tierField = field("Tier", this.#tier, "The value of the claim that selects the rates of this caller.");
   #issuerField = field("Issuer", this.#issuer, "Of a key such as user:42, as several identity providers are trusted.");
-  #result = h("div", { class: "caller", role: "status" });
+  #result = h("div", { class: "caller" });
+  #spoken = h("p", { class: "visually-hidden", role: "status" });
   element;
 
   /** @param {import("./types.js").Context} context @param {Limit} limit @param {() => void} onReset */
@@ -62,7 +63,7 @@ export class CallerLookup {
       event.preventDefault();
       void this.#search();
     };
-    this.element = h("div", {}, h("form", { submit }, key, this.#issuerField, this.#tierField), this.#result);
+    this.element = h("div", {}, h("form", { submit }, key, this.#issuerField, this.#tierField), this.#spoken, this.#result);
     this.update(limit);
   }
 
@@ -96,19 +97,23 @@ export class CallerLookup {
     try {
       this.#show(await this.#context.api.get(this.#path({ tier: this.#tier.value })));
     } catch (error) {
-      this.#result.replaceChildren(h("p", { class: "field-error" }, /** @type {Error} */ (error).message));
+      const { message } = /** @type {Error} */ (error);
+      this.#result.replaceChildren(h("p", { class: "field-error" }, message));
+      setText(this.#spoken, message);
     }
   }
 
   /** @param {Caller} caller */
   #show(caller) {
-    const rules = table("Rules of this caller", ["Rule", "#Remaining", "#Resets in", "#Retry after"]);
+    const rules = table("Rules of this caller", ["Window", "#Remaining", "#Resets in", "#Retry after"]);
     for (const it of caller.rules) {
       const remaining = `${formatCount(it.remaining)} of ${formatCount(it.quota)}`;
       const retry = it.retry_after_seconds ? formatDuration(it.retry_after_seconds) : "–";
-      rules.body.append(h("tr", {}, h("th", { scope: "row" }, it.label), ...[remaining, formatDuration(it.reset_seconds), retry].map((text) => h("td", { class: "number" }, text))));
+      const window = this.#limit.kind === "rate" ? formatDuration(it.window_seconds) : "at a time";
+      rules.body.append(h("tr", {}, h("th", { scope: "row", title: it.label }, window), ...[remaining, formatDuration(it.reset_seconds), retry].map((text) => h("td", { class: "number" }, text))));
     }
     const { override } = caller;
+    setText(this.#spoken, `${caller.caller || caller.key}: ${caller.why}`);
     this.#result.replaceChildren(
       h("p", {}, h("span", { class: `badge ${caller.limited ? "badge-refused" : "badge-allowed"}` }, caller.limited ? "Limited" : "Not limited"), " ", h("strong", { class: "key-name" }, caller.caller || caller.key)),
       h("p", {}, caller.why),
@@ -134,6 +139,7 @@ export class CallerLookup {
         await this.#context.api.send("DELETE", this.#path({ reason }));
         this.#onReset();
         await this.#search();
+        return null;
       },
     });
   }

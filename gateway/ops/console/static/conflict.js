@@ -1,4 +1,4 @@
-// Explains a 412: who changed the policy since it was read, and to what.
+// Explains a conflict: who changed the policy since it was read, and to what.
 import { h } from "./dom.js";
 import { renderChange } from "./change.js";
 
@@ -22,8 +22,8 @@ export async function readConflict(api, name, version) {
 export function renderConflict({ limit, entries }, ...actions) {
   return h(
     "div",
-    { class: "conflict", role: "alert" },
-    h("p", {}, h("strong", {}, "This policy has changed since you read it."), ` Version ${limit.version} is in force, and nothing of yours was applied.`),
+    { class: "conflict" },
+    h("p", {}, h("strong", {}, `The policy has changed: version ${limit.version} is in force.`), " Your change is not applied."),
     h("ul", { class: "changes" }, ...entries.map((it) => h("li", {}, ...renderChange(it, limit)))),
     h("div", { class: "actions" }, ...actions),
   );

@@ -1,7 +1,7 @@
 // A dialog that asks for a reason, shows the effect of a change, and applies it.
 import { Problem } from "./api.js";
 import { readConflict, renderConflict } from "./conflict.js";
-import { field, h, setText } from "./dom.js";
+import { field, focusInvalid, h, setText, showFieldError, showFieldErrors } from "./dom.js";
 import { Simulation } from "./simulation.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
@@ -16,7 +16,9 @@ import { Simulation } from "./simulation.js";
  * @property {string} [reason] Proposed, for the operator to change.
  * @property {Limit} limit The policy, as the operator sees it.
  * @property {() => LiveDocument | null} [draft] What to simulate; read again after each input.
- * @property {(reason: string) => Promise<unknown>} submit
+ * @property {(name: string) => HTMLElement | undefined} [findInput] The input that a field of an error is about.
+ * @property {string} [nothing] Why there is nothing to do; the button is then disabled.
+ * @property {(reason: string) => Promise<{version: number} | null>} submit Resolves with the policy, unless its version stays.
  */
 
 /**
@@ -30,7 +32,7 @@ export function openDialog(context, question) {
 class ReasonDialog {
   #context;
   #question;
-  #error = h("div", { role: "alert" });
+  #message = h("div", { role: "alert" });
   #reason = h("input", { type: "text", required: true, maxlength: 500, autocomplete: "off" });
   #button;
   #dialog;
@@ -42,8 +44,8 @@ class ReasonDialog {
     this.#context = context;
     this.#question = question;
     this.#reason.value = question.reason ?? "";
-    this.#button = h("button", { type: "submit", class: "primary" }, question.action);
-    if (question.draft) this.#simulation = new Simulation(context.api, question.limit.name, () => {});
+    this.#button = h("button", { type: "submit", class: "primary", disabled: Boolean(question.nothing) }, question.action);
+    if (question.draft) this.#simulation = new Simulation(context.api, question.limit.name, () => {}, (it) => this.#showAtInputs(it));
     const title = h("h2", { id: "dialog-title" }, question.title);
     const form = h(
       "form",
@@ -53,8 +55,8 @@ class ReasonDialog {
       ...(question.content ?? []),
       this.#simulation?.element,
       field("Reason", this.#reason, "Kept in the history for everybody who reads it."),
-      this.#error,
-      h("div", { class: "actions" }, h("button", { type: "button", click: () => this.#dialog.close() }, "Cancel"), this.#button),
+      this.#message,
+      h("div", { class: "actions" }, question.nothing && h("p", { class: "hint" }, question.nothing), h("button", { type: "button", click: () => this.#dialog.close() }, "Cancel"), this.#button),
     );
     this.#dialog = h("dialog", { "aria-labelledby": title.id, close: () => this.#close() }, form);
   }
@@ -75,6 +77,7 @@ class ReasonDialog {
   }
 
   #simulate() {
+    for (const input of this.#dialog.querySelectorAll("input")) showFieldError(input, "");
     const draft = this.#question.draft?.();
     if (draft) this.#simulation?.run(draft);
     else this.#simulation?.clear();
@@ -83,12 +86,15 @@ class ReasonDialog {
   /** @param {SubmitEvent} event */
   async #submit(event) {
     event.preventDefault();
+    const { limit, nothing, submit } = this.#question;
+    if (nothing) return;
     this.#button.disabled = true;
-    this.#error.replaceChildren();
+    this.#message.replaceChildren();
     try {
-      await this.#question.submit(this.#reason.value.trim());
-      this.#dialog.close();
+      const changed = await submit(this.#reason.value.trim());
       this.#context.refresh();
+      if (changed?.version === limit.version) this.#show("hint", `Nothing was written: version ${limit.version} has these values already.`);
+      else this.#dialog.close();
     } catch (error) {
       await this.#explain(/** @type {Error} */ (error));
     } finally {
@@ -100,16 +106,29 @@ class ReasonDialog {
   async #explain(error) {
     if (error instanceof Problem && error.status === 412) {
       const { limit } = this.#question;
-      const conflict = await readConflict(this.#context.api, limit.name, limit.version);
+      const conflict = await readConflict(this.#context.api, limit.name, limit.version).catch((it) => it);
+      if (conflict instanceof Error) return this.#show("field-error", conflict.message);
       const reload = () => {
         this.#dialog.close();
         this.#context.refresh();
       };
-      this.#error.replaceChildren(renderConflict(conflict, h("button", { type: "button", click: reload }, `Show version ${conflict.limit.version}`)));
+      this.#message.replaceChildren(renderConflict(conflict, h("button", { type: "button", click: reload }, `Show version ${conflict.limit.version}`)));
     } else {
-      const message = h("p", { class: "field-error" });
-      setText(message, error.message);
-      this.#error.replaceChildren(message);
+      this.#show("field-error", this.#showAtInputs(error) ? "Correct the marked value." : error.message);
+      focusInvalid(this.#dialog);
     }
+  }
+
+  /** @param {Error} error */
+  #showAtInputs(error) {
+    const find = (/** @type {string} */ name) => (name === "reason" ? this.#reason : this.#question.findInput?.(name));
+    return error instanceof Problem && showFieldErrors(error.fields, find);
+  }
+
+  /** @param {"hint" | "field-error"} kind @param {string} text */
+  #show(kind, text) {
+    const message = h("p", { class: kind });
+    setText(message, text);
+    this.#message.replaceChildren(message);
   }
 }

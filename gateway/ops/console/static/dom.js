@@ -36,6 +36,9 @@ export function setAttribute(element, name, value) {
   else element.setAttribute(name, value === true ? "" : String(value));
 }
 
+/** The parts of a name; a line may end after each underscore. @param {string} name @returns {Child[]} */
+export const breakName = (name) => name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]);
+
 /** Set the text only where it differs, so that a screen reader is not interrupted.
  * @param {Element} element @param {string | number} text */
 export function setText(element, text) {
@@ -55,6 +58,7 @@ export function syncChildren(parent, items, keyOf, create, update) {
   /** @type {Map<string, HTMLElement>} */
   const kept = elementsOf.get(parent) ?? new Map();
   const next = new Map();
+  const hadFocus = parent.contains(document.activeElement);
   items.forEach((item, index) => {
     const key = keyOf(item);
     const element = kept.get(key) ?? create(item);
@@ -64,6 +68,13 @@ export function syncChildren(parent, items, keyOf, create, update) {
   });
   while (parent.children.length > items.length) parent.lastElementChild?.remove();
   elementsOf.set(parent, next);
+  if (hadFocus && !parent.contains(document.activeElement)) focusHeading(parent);
+}
+
+/** Focus the heading of a section: what had the focus in it is gone. @param {Element} element */
+function focusHeading(element) {
+  const heading = element.closest("section")?.querySelector("h3");
+  if (heading instanceof HTMLElement) heading.focus({ preventScroll: true });
 }
 
 /** @type {WeakMap<Element, Map<string, HTMLElement>>} */
@@ -107,17 +118,35 @@ export function showFieldError(input, message) {
 }
 
 /**
+ * Show the errors of a response at their inputs; return whether each has one.
+ * @param {{field: string, message: string}[]} fields
+ * @param {(name: string) => HTMLElement | undefined} findInput
+ */
+export function showFieldErrors(fields, findInput) {
+  const inputs = fields.map((it) => findInput(it.field));
+  inputs.forEach((input, index) => input && showFieldError(input, fields[index].message));
+  return fields.length > 0 && inputs.every(Boolean);
+}
+
+/** Focus the first input that has an error, if there is one. @param {HTMLElement} scope */
+export function focusInvalid(scope) {
+  const input = scope.querySelector("input[aria-invalid=true]");
+  if (input instanceof HTMLInputElement) input.focus();
+}
+
+/**
  * A table with a caption for screen readers.
  * @param {string} caption
  * @param {string[]} columns A column that begins with `#` holds numbers.
+ * @param {"" | "stacked"} [kind] `stacked`: on a phone, each row is a block, with the `data-label` of each cell.
  */
-export function table(caption, columns) {
+export function table(caption, columns, kind = "") {
   const body = h("tbody");
   const head = columns.map((it) => h("th", { scope: "col", class: it.startsWith("#") && "number" }, it.replace("#", "")));
   const element = h(
     "div",
     { class: "table-scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {}, h("caption", { class: "visually-hidden" }, caption), h("thead", {}, h("tr", {}, ...head)), body),
+    h("table", { class: kind }, h("caption", { class: "visually-hidden" }, caption), h("thead", {}, h("tr", {}, ...head)), body),
   );
   return { element, body };
 }

@@ -1,7 +1,7 @@
 // The form that changes the live values of a policy: simulates while one types, then applies.
 import { Problem } from "./api.js";
 import { readConflict, renderConflict } from "./conflict.js";
-import { field, h, setText, showFieldError } from "./dom.js";
+import { field, focusInvalid, h, newId, setText, showFieldError, showFieldErrors } from "./dom.js";
 import { formatTime, toLocalInput } from "./format.js";
 import { Simulation } from "./simulation.js";
 
@@ -60,8 +60,12 @@ export class ChangeForm {
   #reason = h("input", { type: "text", name: "reason", required: true, maxlength: 500, autocomplete: "off" });
   #apply = h("button", { type: "submit", class: "primary" }, "Apply");
   #reset = h("button", { type: "button", click: () => this.#discard() }, "Discard");
-  #outcome = h("div", { class: "outcome" });
-  #hint = h("p", { class: "hint" });
+  #outcome = h("div", { class: "outcome", "aria-live": "polite" });
+  #hint = h("p", { class: "hint", id: newId() });
+  #actions = h("div", { class: "actions" }, this.#apply, this.#reset, this.#hint);
+  #conflict = h("div", { role: "alert" });
+  /** The version that the conflict is about; -1 without one. */
+  #conflicting = -1;
   #simulation;
   element;
 
@@ -70,23 +74,29 @@ export class ChangeForm {
     this.#context = context;
     this.#base = limit;
     this.#fields = buildFields(limit);
-    this.#simulation = new Simulation(context.api, limit.name, () => this.#showState());
+    this.#simulation = new Simulation(context.api, limit.name, () => this.#showState(), (it) => this.#showAtInputs(it));
+    this.#apply.setAttribute("aria-describedby", this.#hint.id);
     const form = h(
       "form",
       { class: "change-form", submit: (/** @type {SubmitEvent} */ event) => this.#submit(event), input: (/** @type {Event} */ event) => event.target === this.#reason || this.#onInput() },
       ...this.#fields.map((it) => it.element),
       field("Reason", this.#reason, "Required. Kept in the history for everybody who reads it."),
       this.#outcome,
-      h("div", { class: "actions" }, this.#apply, this.#reset, this.#hint),
+      this.#actions,
     );
     const effect = h("section", { class: "effect-panel", "aria-label": "Effect of the change" }, h("h4", {}, "Effect"), this.#simulation.element);
-    this.element = h("div", { class: "columns" }, form, effect);
+    this.element = h("div", {}, this.#conflict, h("div", { class: "columns" }, form, effect));
     this.#fill();
   }
 
   /** Whether the operator has typed values that are not those in force. */
   get #isDirty() {
-    return this.#fields.some(({ name, input }) => input.value !== readShown(this.#base, name));
+    return this.#fields.some((it) => this.#isChanged(it));
+  }
+
+  /** @param {Field} field_ */
+  #isChanged({ name, input }) {
+    return input.value.trim() !== readShown(this.#base, name);
   }
 
   /** Follow the policy; a draft of the operator stays. @param {Limit} limit */
@@ -96,9 +106,10 @@ export class ChangeForm {
     if (limit.version === version && limit.source === this.#base.source) {
       this.#base = limit;
     } else if (this.#isDirty) {
-      if (!this.#outcome.querySelector(".conflict")) void this.#showConflict();
+      if (this.#conflicting !== limit.version) void this.#showConflict(limit.version);
     } else {
       this.#base = limit;
+      this.#endConflict();
       this.#fill();
     }
   }
@@ -113,6 +124,7 @@ export class ChangeForm {
 
   #discard() {
     this.#outcome.replaceChildren();
+    this.#endConflict();
     this.#reason.value = "";
     this.#fill();
   }
@@ -123,7 +135,7 @@ export class ChangeForm {
     /** @type {LiveDocument} */
     const document = Object.fromEntries(Object.entries(kept).filter(([, it]) => it !== null));
     for (const it of this.#fields) {
-      if (it.input.value === readShown(this.#base, it.name)) continue;
+      if (!this.#isChanged(it)) continue;
       const below = readValue(this.#base.settings, it.name) ?? readValue(this.#base.declared, it.name);
       const value = readInput(it) ?? (below && NONE[it.name]);
       setValue(document, it.name, value === below ? undefined : value);
@@ -140,30 +152,28 @@ export class ChangeForm {
 
   #showState() {
     const { state, error } = this.#simulation;
-    this.#apply.disabled = this.#context.api.identity.isReadOnly || state === "idle" || state === "pending" || isInvalid(error);
+    const { isReadOnly } = this.#context.api.identity;
+    this.#apply.disabled = isReadOnly || state === "idle" || state === "pending" || isInvalid(error);
     setText(this.#apply, state === "failed" && !isInvalid(error) ? "Apply without a simulation" : "Apply");
     this.#reset.hidden = state === "idle";
-    setText(this.#hint, state === "pending" ? "Simulating…" : "");
-    if (error instanceof Problem) this.#showFieldErrors(error);
+    setText(this.#hint, isReadOnly ? "This token may only read." : state === "idle" ? "Nothing to apply: these values are in force." : state === "pending" ? "Simulating…" : "");
   }
 
-  /** @param {Problem} problem */
-  #showFieldErrors(problem) {
-    for (const { field: name, message } of problem.fields) {
-      const found = this.#fields.find((it) => name === it.name || name.endsWith(`.${it.name}`));
-      if (found) showFieldError(found.input, message);
-    }
+  /** @param {Error} error */
+  #showAtInputs(error) {
+    if (!(error instanceof Problem)) return false;
+    return showFieldErrors(error.fields, (name) => (name === "reason" ? this.#reason : this.#fields.find((it) => name === it.name || name.startsWith(`${it.name}.`))?.input));
   }
 
   /** @param {SubmitEvent} event */
   async #submit(event) {
     event.preventDefault();
-    if (!this.#isDirty) return;
+    if (!this.#isDirty || this.#conflicting >= 0) return;
     this.#apply.disabled = true;
     try {
       await this.#put();
     } catch (error) {
-      if (error instanceof Problem && error.status === 412) await this.#showConflict();
+      if (error instanceof Problem && error.status === 412) await this.#showConflict(error.body.current_version);
       else this.#showError(/** @type {Error} */ (error));
     } finally {
       this.#showState();
@@ -176,41 +186,67 @@ export class ChangeForm {
     this.#base = await this.#context.api.send("PUT", `/limits/${encodeURIComponent(name)}`, body, { version });
     this.#discard();
     const until = this.#base.live?.until;
-    const text = `Version ${this.#base.version} is in force${until ? ` until ${formatTime(until)}` : ""}.`;
-    this.#outcome.replaceChildren(h("p", { class: "applied", role: "status" }, text));
+    const inForce = `ersion ${this.#base.version} is in force${until ? ` until ${formatTime(until)}` : ""}.`;
+    const text = this.#base.version === version ? `Nothing was written: these are the values already. V${inForce}` : `V${inForce}`;
+    this.#outcome.replaceChildren(h("p", { class: "applied" }, text));
     this.#context.refresh();
   }
 
   /** @param {Error} error */
   #showError(error) {
-    if (error instanceof Problem) this.#showFieldErrors(error);
-    this.#outcome.replaceChildren(h("p", { class: "field-error", role: "alert" }, `Not applied. ${error.message}`));
+    const text = this.#showAtInputs(error) ? "Correct the marked value." : error.message;
+    this.#outcome.replaceChildren(h("p", { class: "field-error" }, `Not applied. ${text}`));
+    focusInvalid(this.element);
   }
 
-  async #showConflict() {
-    const conflict = await readConflict(this.#context.api, this.#base.name, this.#base.version);
+  /** Show what others changed; if it cannot be read now, the next poll tries again. @param {number} inForce The version. */
+  async #showConflict(inForce) {
+    this.#conflicting = inForce;
+    try {
+      this.#renderConflict(await readConflict(this.#context.api, this.#base.name, this.#base.version));
+    } catch (error) {
+      this.#conflicting = -1;
+      this.#showError(/** @type {Error} */ (error));
+    }
+  }
+
+  /** @param {Awaited<ReturnType<typeof readConflict>>} conflict */
+  #renderConflict(conflict) {
     const { version } = conflict.limit;
+    this.#conflicting = version;
     const take = () => {
       this.#base = conflict.limit;
       this.#discard();
+      this.#fields[0].input.focus();
     };
     const keep = () => {
+      const first = this.#fields.find((it) => this.#isChanged(it)) ?? this.#fields[0];
       this.#rebase(conflict.limit);
       this.#outcome.replaceChildren();
+      this.#endConflict();
       this.#onInput();
+      first.input.focus();
     };
-    this.#outcome.replaceChildren(
+    this.#outcome.replaceChildren();
+    this.#actions.hidden = true; // a change of the former version would be refused again
+    this.#conflict.replaceChildren(
       renderConflict(
         conflict,
+        h("button", { type: "button", class: "primary", click: keep }, "Keep my values"),
         h("button", { type: "button", click: take }, `Load version ${version}`),
-        h("button", { type: "button", click: keep }, `Keep my values on top of version ${version}`),
       ),
     );
   }
 
+  #endConflict() {
+    this.#conflicting = -1;
+    this.#conflict.replaceChildren();
+    this.#actions.hidden = false;
+  }
+
   /** Let what the operator typed stand, and all else follow the new version. @param {Limit} limit */
   #rebase(limit) {
-    const typed = this.#fields.filter(({ name, input }) => input.value !== readShown(this.#base, name));
+    const typed = this.#fields.filter((it) => this.#isChanged(it));
     this.#base = limit;
     for (const it of this.#fields) if (!typed.includes(it)) it.input.value = readShown(limit, it.name);
   }

@@ -79,6 +79,12 @@ function formatValue(value) {
 /** @param {string} text A value, with the layer that it is from. */
 const dropSource = (text) => text.replace(/ \((?:code|settings)\)$/, "");
 
+/** Whether two live documents have the same fields. @param {import("./types.js").LiveDocument | null} one @param {import("./types.js").LiveDocument | null} other */
+export function isSameDocument(one, other) {
+  const [first, second] = [flatten(one), flatten(other)].map((it) => JSON.stringify([...it].sort()));
+  return first === second;
+}
+
 /**
  * The fields that differ between two live documents.
  * @param {import("./types.js").LiveDocument | null} before
@@ -88,25 +94,25 @@ const dropSource = (text) => text.replace(/ \((?:code|settings)\)$/, "");
  */
 export function compareDocuments(before, after, limit) {
   const [old, now] = [flatten(before), flatten(after)];
-  const fields = [...new Set([...Object.keys(old), ...Object.keys(now)])];
-  return fields
-    .filter((it) => JSON.stringify(old[it]) !== JSON.stringify(now[it]))
-    .map((it) => ({ field: it, before: formatLive(old, it, limit), after: formatLive(now, it, limit) }))
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((it) => JSON.stringify(old.get(it)) !== JSON.stringify(now.get(it)))
+    .map((it) => ({ field: nameField(it, old.get(it) ?? now.get(it)), before: formatLive(old.get(it), it, limit), after: formatLive(now.get(it), it, limit) }))
     .filter(({ before, after }) => dropSource(before) !== dropSource(after));
 }
 
-/** @param {Record<string, unknown>} document @param {string} name @param {import("./types.js").Limit} limit */
-function formatLive(document, name, limit) {
+/** @param {string} name A field, or the key of an override. @param {any} value */
+const nameField = (name, value) => (value?.kind ? value.caller || name : name.replaceAll("_", " "));
+
+/** @param {unknown} value @param {string} name @param {import("./types.js").Limit} limit */
+function formatLive(value, name, limit) {
+  if (value !== undefined) return formatValue(value);
   const key = /** @type {keyof import("./types.js").Values} */ (name);
-  if (document[name] !== undefined) return formatValue(document[name]);
   const [below, source] = limit.settings?.[key] === undefined ? [limit.declared[key], "code"] : [limit.settings[key], "settings"];
   return below === undefined || below === null ? "not set" : `${formatValue(below)} (${source})`;
 }
 
-/** @param {import("./types.js").LiveDocument | null} document @returns {Record<string, unknown>} */
+/** The fields that are set, and each override by its key. @param {import("./types.js").LiveDocument | null} document @returns {Map<string, any>} */
 function flatten(document) {
-  const { overrides = {}, reason: _, ...fields } = document ?? {};
-  const keys = Object.entries(overrides ?? {}).map(([key, it]) => [it?.caller ? `${it.caller} (${key})` : key, it]);
-  const set = Object.entries(fields).filter(([, it]) => it !== null && it !== undefined);
-  return { ...Object.fromEntries(set), ...Object.fromEntries(keys) };
+  const { overrides, reason: _, ...fields } = document ?? {};
+  return new Map(Object.entries({ ...fields, ...overrides }).filter(([, it]) => it !== null && it !== undefined));
 }

@@ -2,6 +2,7 @@
 import { renderChange, renderDifferences } from "./change.js";
 import { openDialog } from "./dialog.js";
 import { h, setText, syncChildren } from "./dom.js";
+import { isSameDocument } from "./format.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
 /** @typedef {import("./types.js").Limit} Limit */
@@ -89,6 +90,7 @@ export class History {
       content: [renderDifferences(limit.live, document, limit)],
       action: "Roll back",
       reason: `Roll back version ${limit.version}`,
+      nothing: isSameDocument(limit.live, document) ? "Nothing to roll back: these values are in force." : "",
       draft: () => document ?? {},
       submit: (reason) => this.#context.api.send("POST", `/limits/${encodeURIComponent(limit.name)}/rollback`, { version, reason }, { version: limit.version }),
     });

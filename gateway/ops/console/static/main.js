@@ -21,7 +21,7 @@ const api = new Api(askForToken);
 const context = { api, refresh: () => poller.runNow(), isRedisLost: false, issuers: 1 };
 const list = new PolicyList();
 const status = new StatusBar();
-const connection = h("span", { class: "connection", "data-tone": "unknown" }, "Connecting…");
+const connection = h("span", { class: "connection", role: "status", "data-tone": "unknown" }, "Connecting…");
 const identity = h("span", { class: "identity" });
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
 const detail = h("div", { class: "detail" });
@@ -93,8 +93,8 @@ function showSelected() {
   }
 }
 
-/** @param {Error | null} error @param {number} seconds */
-function showConnection(error, seconds) {
+/** @param {Error | null} error */
+function showConnection(error) {
   connection.dataset.tone = error ? "bad" : "good";
   setText(connection, error ? "Not up to date" : "Live");
   banner.hidden = !error;
@@ -104,7 +104,7 @@ function showConnection(error, seconds) {
   if (!error) return;
   if (!(error instanceof Problem || error instanceof Unreachable)) console.error(error);
   const problem = error instanceof Problem ? `The ops app refused: ${error.message}` : error.message;
-  setText(banner, `${problem} What you see may be old; the page tries again every ${formatDuration(seconds)}.`);
+  setText(banner, `${problem} What you see may be old; the page keeps trying.`);
 }
 
 function changeToken() {

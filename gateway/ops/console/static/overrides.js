@@ -7,6 +7,7 @@ import { formatAgo, formatOverride, formatTime, toLocalInput } from "./format.js
 /** @typedef {import("./types.js").Override} Override */
 
 const HOUR = 3_600_000;
+const MANY = 10; // overrides, which then have a filter
 const ENDS = /** @type {[string, number][]} */ ([["1 hour", HOUR], ["1 day", 24 * HOUR], ["1 week", 168 * HOUR]]);
 
 /** @param {Limit} limit */
@@ -48,6 +49,8 @@ export function openOverride(context, limit, key = "") {
   const untilField = field("Ends at", until, "Empty: it stays until someone removes it.");
   untilField.append(h("div", { class: "actions" }, ...presets));
 
+  const others = () => Object.fromEntries(Object.entries(limit.live?.overrides ?? {}).filter(([key, it]) => !isSameKey(context, keyInput.value.trim(), key, it.caller)));
+  const findInput = (/** @type {string} */ name) => ({ until, reason: undefined, times: amount, rate: amount, limit: amount, kind, issuer })[name.slice(name.lastIndexOf(".") + 1)] ?? (name.startsWith("overrides.") ? keyInput : undefined);
   const build = (reason = "") => buildOverride(limit, { kind: kind.value, amount: amount.value, until: until.value, issuer: issuer.value.trim(), reason });
   openDialog(context, {
     limit,
@@ -59,10 +62,17 @@ export function openOverride(context, limit, key = "") {
       untilField,
     ].filter((it) => it instanceof Node),
     action: "Override",
-    draft: () => (keyInput.value.trim() && (amountField.hidden || amount.value.trim()) ? { ...limit.live, overrides: { ...limit.live?.overrides, [keyInput.value.trim()]: build() } } : null),
+    draft: () => (keyInput.value.trim() && (amountField.hidden || amount.value.trim()) ? { ...limit.live, overrides: { ...others(), [keyInput.value.trim()]: build() } } : null),
+    findInput,
     submit: (reason) => context.api.send("PATCH", path(limit), { overrides: { [keyInput.value.trim()]: build(reason) }, reason }, { version: limit.version }),
   });
 }
+
+/**
+ * Whether a key that was typed is that of an override: as the table shows it, or as its caller is known.
+ * @param {import("./types.js").Context} context @param {string} typed @param {string} key @param {string | undefined} caller
+ */
+const isSameKey = (context, typed, key, caller) => typed === key || (typed === caller && context.issuers < 2);
 
 /** @param {Limit} limit @param {Record<"kind" | "amount" | "until" | "issuer" | "reason", string>} typed */
 function buildOverride(limit, { kind, amount, until, issuer, reason }) {
@@ -76,11 +86,15 @@ function buildOverride(limit, { kind, amount, until, issuer, reason }) {
   return override;
 }
 
+/** @param {Override} override */
+const nameKey = (override) => override.caller || override.key;
+
 export class Overrides {
   #context;
   /** @type {Limit} */
   #limit;
-  #table = table("Overrides of single keys", ["Key", "Gets", "Ends", "Reason", ""]);
+  #table = table("Overrides of single keys", ["Key", "Gets", "Ends", "Reason", ""], "stacked");
+  #filter = h("input", { type: "search", class: "filter", placeholder: "Filter keys", "aria-label": "Filter the overrides by key", autocomplete: "off", input: () => this.#show() });
   #empty = h("p", { class: "placeholder" }, "No key has an override: all get the limit of the policy.");
   element;
 
@@ -89,28 +103,37 @@ export class Overrides {
     this.#context = context;
     this.#limit = limit;
     const add = h("button", { type: "button", "data-changes": "", click: () => openOverride(context, this.#limit) }, "Override a key…");
-    this.element = h("div", {}, this.#empty, this.#table.element, h("div", { class: "actions" }, add));
+    this.element = h("div", {}, this.#empty, this.#filter, this.#table.element, h("div", { class: "actions" }, add));
   }
 
   /** @param {Limit} limit */
   update(limit) {
     this.#limit = limit;
-    this.#empty.hidden = limit.overrides.length > 0;
-    this.#table.element.hidden = !limit.overrides.length;
-    syncChildren(this.#table.body, limit.overrides, (it) => JSON.stringify(it), (it) => this.#renderRow(it), (row, it) => setText(row.children[2], it.until ? formatAgo(it.until) : "never"));
+    this.#show();
+  }
+
+  #show() {
+    const { overrides } = this.#limit;
+    this.#empty.hidden = overrides.length > 0;
+    this.#filter.hidden = overrides.length < MANY;
+    this.#table.element.hidden = !overrides.length;
+    const part = this.#filter.hidden ? "" : this.#filter.value.trim().toLowerCase();
+    const shown = overrides.filter((it) => nameKey(it).toLowerCase().includes(part) || it.key.includes(part));
+    shown.sort((one, other) => nameKey(one).localeCompare(nameKey(other), "en", { numeric: true }));
+    syncChildren(this.#table.body, shown, (it) => JSON.stringify(it), (it) => this.#renderRow(it), (row, it) => setText(row.children[2], it.until ? formatAgo(it.until) : "never"));
   }
 
   /** @param {Override} override */
   #renderRow(override) {
-    const name = override.caller || override.key;
+    const name = nameKey(override);
     const remove = h("button", { type: "button", class: "small", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: () => this.#remove(override), "aria-label": `Remove the override of ${name}` }, "Remove");
     return h(
       "tr",
       {},
       h("th", { scope: "row", class: "key-name", title: override.key }, name),
-      h("td", {}, formatOverride(override)),
-      h("td", { title: override.until && formatTime(override.until) }),
-      h("td", { class: "reason" }, override.reason),
+      h("td", { "data-label": "Gets" }, formatOverride(override)),
+      h("td", { "data-label": "Ends", class: "when", title: override.until && formatTime(override.until) }),
+      h("td", { "data-label": "Reason", class: "reason" }, override.reason || "–"),
       h("td", { class: "number" }, remove),
     );
   }
@@ -122,7 +145,7 @@ export class Overrides {
     openDialog(this.#context, {
       limit,
       title: "Remove the override",
-      text: `${override.caller || override.key} is ${formatOverride(override)}; it gets the limit of the policy again.`,
+      text: `${nameKey(override)} is ${formatOverride(override)}; it gets the limit of the policy again.`,
       action: "Remove",
       draft: () => ({ ...limit.live, overrides: others }),
       submit: (reason) => this.#context.api.send("PATCH", path(limit), { overrides: { [override.key]: null }, reason }, { version: limit.version }),

@@ -1,6 +1,6 @@
 // The list of all policies, each with its curves.
 import { Chart } from "./charts.js";
-import { h, setAttribute, setText, syncChildren } from "./dom.js";
+import { breakName, h, setAttribute, setText, syncChildren } from "./dom.js";
 import { formatQuota, formatRate, plural } from "./format.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
@@ -35,7 +35,7 @@ class Card {
   #curves = h("span", { class: "curves curves-compact" });
   #chart = new Chart(this.#curves, { compact: true });
   #link;
-  isVisible = false;
+  isVisible = true; // until the observer says otherwise
   element;
 
   /** @param {string} name */
@@ -43,7 +43,7 @@ class Card {
     this.#link = h(
       "a",
       { href: `#${encodeURIComponent(name)}` },
-      h("span", { class: "card-head" }, h("strong", { class: "card-name" }, name), this.#badges),
+      h("span", { class: "card-head" }, h("strong", { class: "card-name" }, ...breakName(name)), this.#badges),
       this.#quota,
       this.#curves,
       h("span", { class: "card-rates" }, this.#allowed, this.#refused, this.#shadow),

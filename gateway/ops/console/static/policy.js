@@ -2,7 +2,7 @@
 import { CallerLookup, TopKeys } from "./callers.js";
 import { Chart, Legend, UsageTable } from "./charts.js";
 import { openDialog } from "./dialog.js";
-import { h, newId, setAttribute, setText, syncChildren, table } from "./dom.js";
+import { breakName, h, newId, setAttribute, setText, syncChildren, table } from "./dom.js";
 import { ChangeForm } from "./form.js";
 import { formatAgo } from "./format.js";
 import { History } from "./history.js";
@@ -22,7 +22,7 @@ const WITHOUT_REDIS = {
 /** @param {string} title @param {...(Node | false)} content */
 function section(title, ...content) {
   const id = newId();
-  return h("section", { class: "panel", "aria-labelledby": id }, h("h3", { id }, title), ...content);
+  return h("section", { class: "panel", "aria-labelledby": id }, h("h3", { id, tabindex: "-1" }, title), ...content);
 }
 
 export class PolicyView {
@@ -61,7 +61,7 @@ export class PolicyView {
     this.#parts = [form, overrides, callers, this.#history];
     this.#topKeys = new TopKeys((key) => callers.choose(key));
     this.#usageTable.element.addEventListener("toggle", () => this.#usage && this.#usageTable.update(this.#usage));
-    this.heading = h("h2", { tabindex: "-1" }, limit.name);
+    this.heading = h("h2", { tabindex: "-1" }, ...breakName(limit.name));
     this.element = h(
       "article",
       { class: "policy" },

@@ -13,7 +13,7 @@ export class Poller {
 
   /**
    * @param {(isStale: () => boolean) => Promise<void>} tick `isStale` says that `runNow` was called since the tick began.
-   * @param {(error: Error | null, seconds: number) => void} onResult Gets the error of a tick, and when the next begins.
+   * @param {(error: Error | null) => void} onResult Gets the error of a tick.
    */
   constructor(tick, onResult) {
     this.#tick = tick;
@@ -29,7 +29,7 @@ export class Poller {
       const error = await this.#tick(isStale).then(() => null, (it) => it);
       this.#failures = error ? this.#failures + 1 : 0;
       const pause = Math.min(INTERVAL_MS * 2 ** Math.max(0, this.#failures - 1), MAX_INTERVAL_MS);
-      this.#onResult(error, pause / 1000);
+      this.#onResult(error);
       if (!isStale()) await this.#sleep(pause);
     }
   }

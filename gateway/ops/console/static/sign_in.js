@@ -21,8 +21,22 @@ const form = h(
 const dialog = h("dialog", { class: "sign-in", "aria-labelledby": "sign-in-title" }, form);
 document.body.append(dialog);
 
+const TYPING_PAUSE_MS = 1500;
+let typedAt = -Infinity;
+addEventListener("input", () => (typedAt = performance.now()));
+
+/** Wait for a pause in typing: the form takes the focus, and what is typed into another field must not end up in this one. */
+async function waitForPause() {
+  for (;;) {
+    const left = typedAt + TYPING_PAUSE_MS - performance.now();
+    if (left <= 0) return;
+    await new Promise((resolve) => setTimeout(resolve, left));
+  }
+}
+
 /** Show the form until a token is pasted. @param {boolean} isRefused Whether the last token was refused. @returns {Promise<string>} */
-export function askForToken(isRefused) {
+export async function askForToken(isRefused) {
+  if (isRefused && !dialog.contains(document.activeElement)) await waitForPause();
   setText(error, isRefused ? "The token was refused: it is not for the ops app, or it has expired." : "");
   dialog.showModal();
   input.focus();

@@ -1,15 +1,18 @@
 // Simulates a draft while it is typed: after a short pause, and only the last answer counts.
-import { SIMULATION_TIMEOUT_MS } from "./api.js";
+import { Problem, SIMULATION_TIMEOUT_MS } from "./api.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { renderEffect, renderMessage, summarizeEffect } from "./effect.js";
 
 const PAUSE_MS = 250;
+const BUSY_PAUSE_MS = 1000;
+const MAX_BUSY = 20; // responses that others simulate now
 const IDLE = "Change a value: its effect on the recorded requests appears here before you apply it.";
 
 export class Simulation {
   #api;
   #name;
   #onChange;
+  #showAtInputs;
   /** @type {number | undefined} */
   #timer;
   /** @type {AbortController | null} */
@@ -26,11 +29,13 @@ export class Simulation {
    * @param {import("./api.js").Api} api
    * @param {string} name The policy.
    * @param {() => void} onChange Called when the state changes.
+   * @param {(error: Error) => boolean} showAtInputs Shows an error at the inputs that it is about; false if it cannot.
    */
-  constructor(api, name, onChange) {
+  constructor(api, name, onChange, showAtInputs) {
     this.#api = api;
     this.#name = name;
     this.#onChange = onChange;
+    this.#showAtInputs = showAtInputs;
     renderMessage(this.#content, IDLE);
   }
 
@@ -54,7 +59,7 @@ export class Simulation {
   /** @param {import("./types.js").LiveDocument} document @param {AbortSignal} signal */
   async #simulate(document, signal) {
     try {
-      const found = await this.#api.send("POST", `/limits/${encodeURIComponent(this.#name)}/simulate`, document, { signal, timeout: SIMULATION_TIMEOUT_MS });
+      const found = await this.#send(document, signal);
       if (signal.aborted) return;
       this.#content.replaceChildren(...renderEffect(found));
       setText(this.#spoken, summarizeEffect(found));
@@ -62,9 +67,24 @@ export class Simulation {
     } catch (error) {
       if (signal.aborted) return;
       this.error = /** @type {Error} */ (error);
-      renderMessage(this.#content, `No simulation: ${this.error.message}`);
-      setText(this.#spoken, `No simulation: ${this.error.message}`);
+      const isAtInput = this.#showAtInputs(this.error);
+      renderMessage(this.#content, isAtInput ? "Correct the marked value: the effect appears here then." : `No simulation: ${this.error.message}`);
+      setText(this.#spoken, isAtInput ? this.error.message : `No simulation: ${this.error.message}`);
       this.#enter("failed");
+    }
+  }
+
+  /** Simulate; while others do, wait for a place. @param {import("./types.js").LiveDocument} document @param {AbortSignal} signal */
+  async #send(document, signal) {
+    for (let count = 1; ; count += 1) {
+      try {
+        return await this.#api.send("POST", `/limits/${encodeURIComponent(this.#name)}/simulate`, document, { signal, timeout: SIMULATION_TIMEOUT_MS });
+      } catch (error) {
+        const isBusy = error instanceof Problem && error.status === 503 && count <= MAX_BUSY;
+        if (!isBusy || signal.aborted) throw error;
+        await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+        signal.throwIfAborted();
+      }
     }
   }
 

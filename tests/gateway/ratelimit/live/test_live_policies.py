@@ -121,6 +121,11 @@ class Model:
         self.documents: list[tuple[int | None, float | None]] = [(None, None)]
         self.now = NOW
 
+    def put(self, document: tuple[int | None, float | None]) -> None:
+        """Add a version, unless the document is the one in force."""
+        if document != self.documents[-1]:
+            self.documents.append(document)
+
     @property
     def quota(self) -> int:
         quota, end = self.documents[-1]
@@ -171,11 +176,11 @@ async def take(process: LiveProcess, model: Model, name: str, step: tuple[str, A
             await process.limits.rollback(name, value, if_version=version, author=JANE)
     elif kind == "rollback":
         await process.limits.rollback(name, value, if_version=version, author=JANE)
-        model.documents.append(model.documents[value])
+        model.put(model.documents[value])
     else:
         end = None if value is None or seconds is None else model.now + seconds
         document: dict[str, Any] = {} if value is None else {"rate": f"{value}/minute"}
         if end is not None:
             document["until"] = f"2027-01-15T08:{int(end - NOW) // 60:02}:{int(end - NOW) % 60:02}Z"
         await process.change(name, **document)
-        model.documents.append((value, end))
+        model.put((value, end))

@@ -126,6 +126,17 @@ def test_a_rollback_restores_the_bytes_as_a_new_version(database: Database) -> N
     assert read(database).version == 4
 
 
+@pytest.mark.parametrize("document", [FAST, None])
+def test_the_same_document_writes_nothing(database: Database, document: str | None) -> None:
+    change(database, SLOW, 0)
+    before = change(database, document, 1)
+    assert change(database, document, 2) == before
+    assert roll_back(database, 2, 2) == before
+    assert len(list_history(database)) == before.version == 2
+    with pytest.raises(VersionConflict):
+        change(database, document, 1)
+
+
 def test_the_history_says_what_was_changed_from_what_to_what(database: Database) -> None:
     change(database, FAST, 0)
     change(database, FAST, 0, policy="orders")
@@ -191,7 +202,9 @@ def expect(versions: list[str | None], step: Step) -> Outcome:
         return VersionConflict
     if kind == "rollback" and value >= len(versions):
         return UnknownVersion
-    versions.append(value if kind == "change" else versions[value])
+    document = value if kind == "change" else versions[value]
+    if document != versions[-1]:
+        versions.append(document)
     return len(versions) - 1, versions[-1]
 
 
