@@ -135,21 +135,27 @@ class SimulatedCounts:
     def _charge(self, request: RecordedRequest, charges: Sequence[_Charge]) -> None:
         for state, rule, recorded in charges:
             key = recorded.key
-            if not recorded.cost:
-                continue
             if isinstance(state, ConcurrencyState):
-                number = request.leases.get(make_key(rule, key.partition))
-                if number is None:
-                    self.durations.take(state, rule, request.now)
-                else:
-                    state.charge(request.now, rule, 1, name_lease(number))
-            else:
+                if recorded.cost:
+                    self._take_lease(request, state, rule, key.partition)
+                continue
+            if recorded.cost:
                 state.charge(request.now, rule, recorded.cost)
-            if self._max_unsettled:
+            if self._max_unsettled:  # also what costs nothing so far
                 charged = (request.now, key.policy, key.partition)
                 self._charged[charged] = [*self._charged.get(charged, ()), (state, rule)]
         while len(self._charged) > self._max_unsettled:
             self._charged.popitem(last=False)
+
+    def _take_lease(
+        self, request: RecordedRequest, state: ConcurrencyState, rule: Rule, partition: str
+    ) -> None:
+        """Take the lease that the request took, or one for as long as the others."""
+        number = request.leases.get(make_key(rule, partition))
+        if number is None:
+            self.durations.take(state, rule, request.now)
+        else:
+            state.charge(request.now, rule, 1, name_lease(number))
 
     @staticmethod
     def _add_recorded(

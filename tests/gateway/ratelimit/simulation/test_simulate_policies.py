@@ -147,6 +147,19 @@ def test_settled_charges_and_leases_in_redis_are_predicted(
     compare(lambda: record_in_redis(runner), requests, STRICTER)
 
 
+def test_what_costs_nothing_at_first_is_settled_too() -> None:
+    """The settlement of a reservation charges all of its policies what the request has cost."""
+    free, reserved = ("exact", "user:a", None, 0), ("tokens", "user:a", None, 8)
+    steps = [
+        Request(1, 0, (free, reserved)),
+        Correction(1, 0, 8, is_renewal=False),
+        Request(1, 0, (("exact", "user:a", None, 1),)),
+    ]
+    traffic = record(steps)
+    assert [verdict.admitted for verdict in traffic.verdicts] == [True, False]
+    assert simulate(traffic.snapshots(), STRICTER).newly_admitted == 0
+
+
 def record(requests: Sequence[Step]) -> Traffic:
     """Record requests in memory."""
     traffic = record_in_memory()
