@@ -63,10 +63,7 @@ async def patch_limit(
     store: Resource[LimitStore],
     response: Response,
 ) -> Limit:
-    """Merge the given fields into the live document (RFC 7396); null removes a field.
-
-    What has ended is dropped first. `until` stays unless it is given: it ends all values.
-    """
+    """Merge the given fields into the live document (RFC 7396); null removes a field."""
     author = editor.sign(change.reason)
     changed = await store.patch(policy, change, version=editor.version, author=author)
     return _tag(changed, response)

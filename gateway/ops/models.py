@@ -59,7 +59,8 @@ class Proposal(_Sent):
 
     `overrides` maps a key, such as `user:42`, to its override. In a PATCH, null removes a field,
     a tier or an override; an override replaces that of its key. `until` (RFC 3339) ends all values
-    of the document, but no override: a PATCH without it leaves the end that there is.
+    of the document, but no override: a PATCH without it leaves the end that there is. Before a
+    PATCH is merged, what has ended is dropped.
     """
 
     rate: str | None = None
