@@ -53,7 +53,9 @@ class Proposal(_Sent):
     """The fields of a live document; an absent one has the value of the settings or the code.
 
     `overrides` maps a key, such as `user:42`, to its override. In a PATCH, null removes a field,
-    a tier or an override; an override replaces that of its key.
+    a tier or an override; an override replaces that of its key. `until` (RFC 3339) ends all values
+    of the document, but no override: a PATCH without it leaves the end that there is. Before a
+    PATCH is merged, what has ended is dropped.
     """
 
     rate: str | None = None
@@ -120,7 +122,8 @@ class LastChange(BaseModel):
 class Limit(BaseModel):
     """A policy: the values in force, and where they come from. Live beats settings beats code.
 
-    `version` is that of the live document, 0 without one. `fault` says why the live document is
+    `live` is the live document, without what has ended. `version` is that of the live document, 0
+    without one. `fault` says why the live document is
     not in force, if it does not fit the code.
     """
 

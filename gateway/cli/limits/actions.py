@@ -50,7 +50,10 @@ def _add_show(actions: Subcommands) -> None:
 
 def _add_set(actions: Subcommands) -> None:
     example = "lockgate limits set dashboards 60/minute --until 2h --reason 'database is slow'"
-    purpose = "Set the rate of a policy. It shows the simulated effect, and asks first."
+    purpose = (
+        "Set the rate of a policy; one in shadow stays so. It shows the simulated effect, and asks"
+        " first."
+    )
     change = _add_action(actions, "set", purpose, example)
     _add_policy(change)
     change.add_argument("rate", metavar="RATE", help=_RATE_HELP)
@@ -297,5 +300,5 @@ def _add_until(parser: argparse.ArgumentParser) -> None:
         type=parse_until,
         metavar="WHEN",
         help="the end of the change: 2026-12-04T18:00:00Z, 30m, 2h, 3d, 18:00, tomorrow, friday or"
-        " 'friday 18:00' (default: no end)",
+        " 'friday 18:00' (default: no end, also if an earlier change has set one)",
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway.cli.limits.counts import describe_counts
 from gateway.cli.limits.effect_text import describe_effect
+from gateway.cli.limits.end_text import describe_common_end
 from gateway.cli.limits.end_time import describe_end
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.limit_document import (
@@ -40,11 +41,15 @@ _MAX_KEYS = 5
 
 @dataclass(frozen=True, slots=True)
 class ProposedChange:
-    """The policy as it was shown, the live document that it will have, and what puts it there."""
+    """The policy as it was shown, the live document that it will have, and what puts it there.
+
+    `note` is a line for the operator to read before the confirmation.
+    """
 
     limit: Limit
     document: Document
     send: Callable[[], Limit]
+    note: str = ""
 
 
 def change_limit(
@@ -56,7 +61,8 @@ def change_limit(
     def send() -> Limit:
         return client.change_limit(limit.name, body, version=limit.version)
 
-    return make_change(options, client, ProposedChange(limit, merge(limit.live or {}, patch), send))
+    document, note = merge(limit.live or {}, patch), describe_common_end(limit, patch)
+    return make_change(options, client, ProposedChange(limit, document, send, note))
 
 
 def make_change(
@@ -74,6 +80,8 @@ def make_change(
         print("Nothing will differ: no version is written.", file=stream)
         return _finish(options, proposal, limit, None)
     print(format_rows(("", "IN FORCE NOW", "WILL BE"), rows), file=stream)
+    if proposal.note:
+        print(proposal.note, file=stream)
     simulation = None if options.no_simulation else _simulate(client, proposal)
     if isinstance(simulation, OpsClientError):
         print(f"No simulation: {'; '.join(simulation.messages)}", file=stream)

@@ -10,11 +10,10 @@ from gateway.cli.time_format import format_time
 
 
 def run(options: argparse.Namespace) -> int:
-    """Set the shadow mode of a policy; without `--until`, the end of the live values stays."""
+    """Set the shadow mode of a policy; without `--until` it has no end."""
     require_terminal(options)
     with OpsClient(find_ops_address(options)) as client:
         limit = client.get_limit(options.name)
-        patch: dict[str, object] = {"shadow": options.state == "on"}
-        if options.until is not None:
-            patch["until"] = format_time(options.until.timestamp())
+        until = None if options.until is None else format_time(options.until.timestamp())
+        patch = {"shadow": options.state == "on", "until": until}
         return change_limit(options, client, limit, patch)

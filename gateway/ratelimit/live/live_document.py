@@ -180,6 +180,18 @@ class LiveDocument(_Part):
         """Whether the end of its values has come; `now` is in seconds since the epoch."""
         return self.until is not None and to_epoch(self.until) <= now
 
+    def drop_ended(self, now: float) -> Self | None:
+        """Return the document without the values and overrides that have ended; None if all have.
+
+        `now` is in seconds since the epoch.
+        """
+        overrides = {key: it for key, it in self.overrides.items() if not it.has_ended(now)}
+        if self.has_ended(now):
+            lasting = type(self)(overrides=overrides)
+        else:
+            lasting = self.model_copy(update={"overrides": overrides})
+        return None if lasting.is_empty else lasting
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that it has, as JSON."""
         fields = self.model_dump(exclude_none=True)

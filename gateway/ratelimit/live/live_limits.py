@@ -52,9 +52,9 @@ class LiveStore:
 class PolicyView:
     """A policy as the code, the settings and the live document have it, and what is in force.
 
-    `settings` is None if they do not change it, and `document` if there is none. `version` is 0 if
-    the policy was never changed; `changed_at` (epoch seconds) and `author` are then None. `fault`
-    says why the document is not in force, or is empty.
+    `settings` is None if they do not change it. `document` has nothing that has ended, and is None
+    if nothing is left. `version` is 0 if the policy was never changed; `changed_at` (epoch seconds)
+    and `author` are then None. `fault` says why the document is not in force, or is empty.
     """
 
     name: str
@@ -110,18 +110,20 @@ class LiveLimits:
         ]
 
     def get(self, name: str) -> PolicyView:
-        """Return one policy, from memory.
+        """Return one policy, from memory, as it is at this moment.
 
         Raises:
             UnknownPolicy: the code declares no such policy.
         """
-        base, state = self._find_base(name), self._policies.find_state(name)
-        stored = state.stored
+        base, now = self._find_base(name), self._clock.now()
+        self._policies.end(now)  # so that the document has what is in force
+        state = self._policies.find_state(name)
+        stored, document = state.stored, state.document
         return PolicyView(
             name=name,
             declared=self._declared.get(name, base.policy),
             settings=base.policy if base.source == "settings" else None,
-            document=state.document,
+            document=None if document is None else document.drop_ended(now),
             in_force=self._policies.find_in_force(name),
             version=stored.version,
             changed_at=stored.changed_at if stored.version else None,

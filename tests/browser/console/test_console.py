@@ -16,6 +16,8 @@ import pytest
 from gateway.fakes.identity_endpoints import AUDIENCE
 from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.limits import Limits
+from gateway.ratelimit.live.live_document import LiveDocument
+from gateway.ratelimit.live.live_limits import LiveLimits
 from tests.browser.console.console_server import HOSTILE_CALLER, serve_console
 from tests.browser.scripts import TIMEOUT_SECONDS, run_script, serve_page
 from tests.gateway.ops.ops_server import (
@@ -265,6 +267,28 @@ async def test_a_refused_change_says_why(chromium: str, scripts: Path) -> None:
     assert "database" in seen["message"]
     assert "database" in seen["inDialog"]
     assert seen["draft"] == "60/minute"
+
+
+async def test_what_has_ended_is_changed_and_the_switch_takes_an_end_away(
+    chromium: str, scripts: Path, ops: OpsServer
+) -> None:
+    ended = {"rate": "9/minute", "shadow": True, "until": "2001-01-01T00:00:00Z"}
+    await ops.store_document(ended, NAME)
+    seen = await run_script(
+        scripts,
+        "console/ends.mjs",
+        chromium=chromium,
+        url=f"{ops.url}/",
+        token=ops.token(READ, WRITE),
+        policy=NAME,
+    )
+    assert seen["untilAfterTheEnd"] == ""
+    assert seen["applied"] == "Version 2 is in force."
+    assert seen["appliedWithEnd"] == "Version 3 is in force until 4 Dec, 18:00."
+    assert seen["text"].endswith(" No live value ends at 4 Dec, 18:00 any more.")
+    assert seen["complaints"] == []
+    live = ops.gateway[LiveLimits].get(NAME).document
+    assert live == LiveDocument(rate="60/minute", shadow=True)
 
 
 async def test_the_state_of_the_system_is_shown_without_redis(chromium: str, scripts: Path) -> None:

@@ -7,10 +7,10 @@ prints a token.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +25,7 @@ from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.live.open_live_limits import open_live_limits
+from gateway.ratelimit.live.write_limit import change_limit
 from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.partition import parse_key
 from gateway.ratelimit.policy import Policy, RateLimit
@@ -32,6 +33,7 @@ from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.schema import Issuer, Ops, Service, Settings
+from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage, open_storage
 from gateway.transport.transport import Transport
 from tests.databases import create_file
@@ -71,6 +73,19 @@ class OpsServer:
     ) -> int:
         """Count requests of a caller as a route would; return how many are admitted."""
         return await send_requests(self.gateway, caller, count, policy, kind)
+
+    async def store_document(self, document: Mapping[str, object], policy: str) -> None:
+        """Store the first live document of a policy, also one that has ended."""
+        storage: Storage = self.gateway[Storage]
+        write = partial(
+            change_limit,
+            policy=policy,
+            document=json.dumps(document),
+            if_version=0,
+            author=Author("operator", "load"),
+        )
+        await storage.database.write(write)
+        await storage.feed.refresh()
 
     @asynccontextmanager
     async def hold_leases(self, user: str, count: int, policy: str) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@ import { Chart, Legend, UsageTable } from "./charts.js";
 import { openDialog } from "./dialog.js";
 import { breakName, h, newId, setAttribute, setText, syncChildren, table } from "./dom.js";
 import { ChangeForm } from "./form.js";
-import { formatAgo } from "./format.js";
+import { formatAgo, formatTime } from "./format.js";
 import { History } from "./history.js";
 import { Overrides } from "./overrides.js";
 import { describeQuota, describeSource, renderBadges } from "./policies.js";
@@ -135,13 +135,15 @@ export class PolicyView {
   #confirmShadow() {
     const limit = this.#limit;
     const shadow = !limit.in_force.shadow;
+    const until = limit.live?.until;
+    const effect = shadow ? "Requests above the limit will be counted and admitted; none will be refused." : "Requests above the limit will be refused.";
     openDialog(this.#context, {
       limit,
       title: shadow ? "Turn shadow on" : "Enforce the limit",
-      text: shadow ? "Requests above the limit will be counted and admitted; none will be refused." : "Requests above the limit will be refused.",
+      text: until ? `${effect} No live value ends at ${formatTime(until)} any more.` : effect,
       action: shadow ? "Turn shadow on" : "Enforce",
-      draft: () => ({ ...limit.live, shadow }),
-      submit: (reason) => this.#context.api.send("PATCH", `/limits/${encodeURIComponent(limit.name)}`, { shadow, reason }, { version: limit.version }),
+      draft: () => ({ ...limit.live, shadow, until: null }),
+      submit: (reason) => this.#context.api.send("PATCH", `/limits/${encodeURIComponent(limit.name)}`, { shadow, until: null, reason }, { version: limit.version }),
     });
   }
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -49,6 +49,11 @@ class Ops:
         """Return a policy."""
         with self.open_client(READ) as client:
             return client.get_limit(policy)
+
+    def store_document(self, document: Mapping[str, object], policy: str = "dashboards") -> None:
+        """Store the first live document of a policy, also one that has ended."""
+        storing = self.server.store_document(document, policy)
+        asyncio.run_coroutine_threadsafe(storing, self.loop).result(20)
 
     def type_line(self, text: str) -> None:
         """Let standard input be a terminal on which this line is typed."""

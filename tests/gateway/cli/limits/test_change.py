@@ -185,10 +185,3 @@ def test_a_token_on_standard_input_needs_yes(ops: Ops) -> None:
     ops.monkeypatch.setattr(sys.stdin, "is_terminal", False)
     assert ops.run(*SET, "--token", "-")[0] == 2
     ops.print(*SET, "--token", "-", "--yes")
-
-
-def test_shadow_leaves_the_end_of_a_temporary_rate(ops: Ops) -> None:
-    ops.print(*SET, "--until", "2099-12-04T18:00:00Z", "--yes")
-    ops.print("shadow", "dashboards", "on", "--reason", "x", "--yes")
-    live = json.loads(ops.print("show", "dashboards", "--json"))["live"]
-    assert live == {"rate": "60/minute", "shadow": True, "until": "2099-12-04T18:00:00Z"}

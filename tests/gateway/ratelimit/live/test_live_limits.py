@@ -183,6 +183,25 @@ async def test_what_has_ended_is_dropped_with_the_next_change(database: Database
     assert document_now.to_json() == {"overrides": {"user:2": kept}}
 
 
+async def test_what_has_ended_is_no_part_of_the_document(database: Database) -> None:
+    process = LiveProcess(database)
+    end = "2027-01-15T08:00:30Z"
+    block = {"kind": "block", "until": end}
+    kept = {"kind": "allow", "until": "2027-01-15T09:00:00Z", "reason": ""}
+    await process.change("pages", rate="9/minute", until=end, overrides={USER: kept})
+    await process.change("orders", rate="9/minute", overrides={USER: block})
+    await process.change("sign_in", rate="9/minute", until=end)
+    process.clock.time = NOW + 30
+    views = [process.limits.get(name) for name in ("pages", "orders", "sign_in")]
+    assert [it.document and it.document.to_json() for it in views] == [
+        {"overrides": {USER: kept}},
+        {"rate": "9/minute"},
+        None,
+    ]
+    assert [it.in_force.source for it in views] == ["code", "live", "settings"]
+    assert [list(it.in_force.overrides) for it in views] == [[USER], [], []]
+
+
 async def test_without_a_database_changes_are_refused_with_the_reason() -> None:
     process = LiveProcess(None)
     assert process.limits.get("pages").in_force.source == "code"
