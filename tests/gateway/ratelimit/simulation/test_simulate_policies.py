@@ -150,7 +150,7 @@ def test_settled_charges_and_leases_in_redis_are_predicted(
 def test_what_costs_nothing_at_first_is_settled_too() -> None:
     """The settlement of a reservation charges all of its policies what the request has cost."""
     free, reserved = ("exact", "user:a", None, 0), ("tokens", "user:a", None, 8)
-    steps = [
+    steps: list[Step] = [
         Request(1, 0, (free, reserved)),
         Correction(1, 0, 8, is_renewal=False),
         Request(1, 0, (("exact", "user:a", None, 1),)),
