@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.cli.database import open_database
+from gateway.cli.limit_entry_text import describe_entry
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
-from gateway.ratelimit.live.describe_entry import describe_entry
 from gateway.settings.errors import escape
 from gateway.settings.loader import load_settings
 from gateway.storage.database import Database

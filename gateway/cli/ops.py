@@ -14,8 +14,8 @@ from gateway.cli.subcommand import (
     list_address_overrides,
 )
 from gateway.cli.uvloop_runner import run_on_uvloop
-from gateway.ops.open_alone import open_shared_state
 from gateway.ops.open_ops import open_ops_alone
+from gateway.ops.open_shared_state import open_shared_state
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.used_policies import find_policies
 from gateway.settings.errors import ConfigError, InvalidSettings

@@ -57,7 +57,7 @@ async def open_ops(settings: Settings, gateway: Resources) -> AsyncIterator[Runn
 async def open_ops_alone(settings: Settings, opened: Resources) -> AsyncIterator[RunningServer]:
     """Serve the ops app for gateways in other processes, which are seen through Redis.
 
-    `opened` has what `open_ops_lifespan` opens. Without Redis, limits can be changed, and nothing
+    `opened` has what `open_shared_state` opens. Without Redis, limits can be changed, and nothing
     is known of the traffic.
 
     Raises: as `open_ops`.

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
 from gateway.ops.ops_errors import SimulationRefused, SimulationsBusy
-from gateway.ops.simulation_process import run_in_child
 from gateway.ops.traffic import Recordings, Traffic, explain_absence
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.simulation.effect import Coverage, Effect, KeyEffect
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
+from gateway.ratelimit.simulation.run_in_child import run_in_child
 from gateway.ratelimit.simulation.task import MAX_KEYS, SimulationOutcome, SimulationTask
 
 MAX_WAITING = 8

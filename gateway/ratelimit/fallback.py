@@ -17,7 +17,7 @@ from gateway.ratelimit.limiter import (
     Settlement,
     Verdict,
 )
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched
 from gateway.ratelimit.refused_keys import RefusedKeys
 from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers

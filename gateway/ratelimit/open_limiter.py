@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from gateway.background_tasks import cancel_and_wait
 from gateway.ratelimit.fallback import FallbackLimiter
 from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.prefetched_quota import PrefetchedQuota
 from gateway.ratelimit.redis.count_restorer import CountRestorer

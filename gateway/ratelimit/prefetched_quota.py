@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.ratelimit.cleared_prefixes import ClearedPrefixes
 from gateway.ratelimit.limiter import Charge, Standing, Verdict
-from gateway.ratelimit.memory import monotonic_microseconds
+from gateway.ratelimit.monotonic_clock import monotonic_microseconds
 from gateway.ratelimit.prefetch_numbers import get_prefetch, get_spending_time
 from gateway.ratelimit.rule import MICROSECONDS, Rule
 

@@ -53,6 +53,7 @@ _MODULES: Mapping[str, Sequence[str]] = {
     "tests/gateway/ratelimit/redis/test_leases.py": ("ratelimit/redis/script_call",),
     "tests/gateway/ops/test_simulations.py": (
         "ratelimit/simulation/child",
+        "ratelimit/simulation/run_in_child",
         "ratelimit/simulation/task",
     ),
     "tests/gateway/ops/test_gathered_traffic.py": ("ratelimit/recording/merge_files",),
@@ -64,6 +65,10 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "ratelimit/simulation/effect",
         "ratelimit/simulation/lease_durations",
         "ratelimit/simulation/simulated_counts",
+    ),
+    "tests/gateway/ratelimit/test_memory_limiter.py": (
+        "ratelimit/algorithms/limit_state",
+        "ratelimit/monotonic_clock",
     ),
     "tests/gateway/ratelimit/test_limited_dependency.py": ("ratelimit/cost",),
     "tests/gateway/ratelimit/test_prefetched_quota.py": ("ratelimit/prefetch_numbers",),

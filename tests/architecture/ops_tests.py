@@ -15,11 +15,10 @@ _MODULES: Mapping[str, Sequence[str]] = {
         "ops_errors",
         "preconditions",
     ),
-    "test_simulations": ("simulation_process",),
     "test_caller_routes": ("caller_keys", "caller_lookup"),
     "test_traffic_routes": ("status_route", "traffic", "usage_reports"),
     "test_process_registry": ("process_channel", "process_publisher", "redis_exchanges"),
-    "test_gathered_traffic": ("open_alone", "open_ops"),
+    "test_gathered_traffic": ("open_shared_state", "open_ops"),
 }
 
 

@@ -9,7 +9,7 @@ from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits
 from gateway.ratelimit.live.open_live_limits import open_live_limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.settings_rates import put_in_force
 from gateway.resources import Resources
 from gateway.settings.schema import Settings

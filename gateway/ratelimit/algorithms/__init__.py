@@ -1,1 +1,1 @@
-"""The rate-limit algorithms, one file each. `LimitState` in `memory.py` is their interface."""
+"""The rate-limit algorithms, one file each. `LimitState` in `limit_state.py` is their interface."""

@@ -53,7 +53,7 @@ from gateway.ratelimit.compat.slowapi_internals import (
 from gateway.ratelimit.compat.slowapi_options import read_options
 from gateway.ratelimit.compat.slowapi_route_limit import RouteLimit, make_key_prefix
 from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.rule import WithoutRedis
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])

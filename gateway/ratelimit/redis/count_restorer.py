@@ -11,8 +11,9 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 
 from gateway.ratelimit.algorithms.gcra import GcraState
+from gateway.ratelimit.algorithms.limit_state import LimitState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
-from gateway.ratelimit.memory import LimitState, MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.prefetch_numbers import compute_longest_window
 from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.failures import bound_step

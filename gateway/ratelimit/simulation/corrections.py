@@ -2,8 +2,8 @@
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.algorithms.gcra import GcraState
+from gateway.ratelimit.algorithms.limit_state import LimitState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
-from gateway.ratelimit.memory import LimitState
 from gateway.ratelimit.recording.events import RecordedLease, RecordedSettlement
 from gateway.ratelimit.rule import Rule
 

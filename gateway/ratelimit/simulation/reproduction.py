@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
+from gateway.ratelimit.algorithms.limit_state import STATE_TYPES, LimitState
 from gateway.ratelimit.limiter import State
-from gateway.ratelimit.memory import STATE_TYPES, LimitState
 from gateway.ratelimit.recording.events import (
     RecordedDecision,
     RecordedGap,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
-from gateway.ratelimit.memory import STATE_TYPES, LimitState
+from gateway.ratelimit.algorithms.limit_state import STATE_TYPES, LimitState
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy_in_force import Block, PolicyInForce, Rules
 from gateway.ratelimit.recording.events import (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from gateway.ops.open_alone import open_shared_state
 from gateway.ops.open_ops import open_ops, open_ops_alone
+from gateway.ops.open_shared_state import open_shared_state
 from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.recording.import_file import import_recordings
 from gateway.ratelimit.recording.recorder import Recorder

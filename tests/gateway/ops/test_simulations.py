@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.ops.simulation_process import run_in_child
 from gateway.ops.simulations import MAX_WAITING
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
+from gateway.ratelimit.simulation.run_in_child import run_in_child
 from gateway.ratelimit.simulation.task import SimulationTask
 from tests.gateway.ops.ops_server import OpsServer
 
@@ -71,7 +71,7 @@ async def test_simulations_that_wait_are_bounded_and_leave_with_their_request(
 
 
 async def test_a_simulation_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.ops.simulation_process.MAX_SECONDS", 0)
+    monkeypatch.setattr("gateway.ratelimit.simulation.run_in_child.MAX_SECONDS", 0)
     with pytest.raises(CannotSimulate, match="takes more than 0 s"):
         await run_in_child(SimulationTask({}, {}, {}))
     assert count_children() == 0

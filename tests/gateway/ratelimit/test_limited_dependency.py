@@ -18,7 +18,7 @@ from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.limited_dependency import Limited, limited
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.limits import Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce
 from gateway.resources import Resources

@@ -8,7 +8,7 @@ from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.limits import DecisionObserver, Demand, Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules
 from gateway.ratelimit.recording.recorder import Recorder

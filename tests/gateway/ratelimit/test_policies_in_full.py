@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limits import Demand, Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import START, ManualClock

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge, Verdict
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.prefetch_numbers import get_prefetch, get_shared_numbers, get_spending_time
 from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched
 from gateway.ratelimit.rule import MICROSECONDS

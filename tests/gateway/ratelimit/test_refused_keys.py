@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge, Verdict
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.refused_keys import RefusedKeys
 from tests.gateway.ratelimit.charges import ManualClock, charge
 

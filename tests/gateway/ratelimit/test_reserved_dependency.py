@@ -15,7 +15,7 @@ from gateway.app_loader import Application
 from gateway.auth.dependencies import public
 from gateway.ratelimit import ConcurrencyLimit, RateLimit, Reservation, reserved
 from gateway.ratelimit.limits import Demand, Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy_in_force import PoliciesInForce
 from gateway.settings.schema import Counters, Settings
 from tests.redis_server import RedisServer

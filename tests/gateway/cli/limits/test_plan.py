@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli.main import main
 from gateway.ratelimit.limits import Demand, Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.ratelimit.recording.export_file import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import ManualClock, charge
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.algorithms.sliding_window import BUCKETS
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import ManualClock, charge
 

@@ -10,7 +10,7 @@ from slowapi.util import get_remote_address
 from starlette.applications import Starlette
 
 from gateway.ratelimit.compat.slowapi import Limiter
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from tests.gateway.ratelimit.charges import ManualClock
 
 

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.resources import Resources
 from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.compat.slowapi_app import build_app, build_limiter, get_statuses, send

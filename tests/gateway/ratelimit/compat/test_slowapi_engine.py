@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.compat.slowapi import Limiter
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.settings.errors import InvalidSettings
 from gateway.telemetry.log import LogEvent
 from tests.gateway.ratelimit.compat.patient_engine import wait_long_for_redis

@@ -7,7 +7,7 @@ from slowapi.util import get_remote_address
 from starlette.responses import JSONResponse
 
 from gateway.ratelimit.compat.slowapi import Limiter
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.compat.slowapi_app import build_app, build_limiter, send
 

@@ -11,7 +11,7 @@ from slowapi.util import get_remote_address
 from gateway.ratelimit.compat import slowapi as drop_in
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.compat.slowapi_options import CHECKS, read_options
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from tests.gateway.ratelimit.compat.slowapi_app import build_limiter
 
 # option -> values that have an effect; the tests of that effect are in `test_slowapi.py`.

@@ -12,7 +12,7 @@ from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits, LiveStore, Publisher
 from gateway.ratelimit.live.live_policies import LivePolicies
 from gateway.ratelimit.live.live_replica import LiveReplica
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules

@@ -17,7 +17,7 @@ from gateway.ratelimit.limiter import (
     Verdict,
 )
 from gateway.ratelimit.limits import Demand, Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.ratelimit.prefetched_quota import PrefetchedQuota, can_be_prefetched

@@ -11,7 +11,7 @@ import redis
 from pydantic import RedisDsn
 
 from gateway.ratelimit.limiter import Charge, RateLimiter, RedisCheckFailed, Settlement, Verdict
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.redis.connection import MAX_PENDING_CHECKS, RedisConnection
 from gateway.ratelimit.redis.count_restorer import CountRestorer, CountRestorerState

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limiter import Charge, LeaseUpdate
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.redis.script_call import update_leases
 from gateway.ratelimit.rule import MICROSECONDS

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
 from gateway.ratelimit.limits import Demand, Limits
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_evalsha
 from gateway.ratelimit.redis.script_call import settle

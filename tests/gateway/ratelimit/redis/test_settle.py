@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.redis.script_call import settle
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
 from tests.gateway.ratelimit.redis.script_runner import ScriptRunner, open_runner

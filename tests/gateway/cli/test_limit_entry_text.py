@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.ratelimit.live.describe_entry import describe_entry
+from gateway.cli.limit_entry_text import describe_entry
 from gateway.storage.journal import Change
 
 CASES: list[tuple[str, dict[str, Any], str]] = [

@@ -4,13 +4,12 @@ It decides as the script in `redis/lua` does; `tests/gateway/ratelimit/redis/tes
 compares the two.
 """
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol, Self
+from collections.abc import Callable, Collection, Sequence
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.algorithms.gcra import GcraState
+from gateway.ratelimit.algorithms.limit_state import STATE_TYPES, LimitState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
 from gateway.ratelimit.cleared_prefixes import ClearedPrefixes
 from gateway.ratelimit.limiter import (
@@ -23,59 +22,10 @@ from gateway.ratelimit.limiter import (
     State,
     Verdict,
 )
-from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
-
-
-class LimitState(Protocol):
-    """The state of one key under one algorithm; all times are in microseconds.
-
-    `updated_at` is the time of the last charge. An earlier `now` counts as `updated_at`: a clock
-    that is set back gives no quota back. From `expires_at` on the state equals a new one.
-    """
-
-    updated_at: int
-    expires_at: int
-
-    def compute_retry_after(self, now: int, rule: Rule, cost: int) -> int:
-        """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
-
-    def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
-        """Add a `cost` of 1 or more, whether it fits or not. A concurrency limit has leases."""
-
-    def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
-        """Return the number of requests that fit at once, and the time until more do.
-
-        Call it after `compute_retry_after` or `charge` with the same `now`.
-        """
-
-    def dump(self, now: int, rule: Rule) -> State:
-        """Return the state as numbers, in the form in which Redis returns it.
-
-        Call it after `compute_retry_after` with the same `now`. A state that equals a new one at
-        `now` gives the numbers of a new one.
-        """
-
-    @classmethod
-    def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
-        """Return the state that was dumped, of a key with this rule.
-
-        Raises:
-            ValueError: it is no dump of this algorithm.
-        """
-
+from gateway.ratelimit.monotonic_clock import monotonic_microseconds
+from gateway.ratelimit.rule import MICROSECONDS
 
 Entry = tuple[Charge, LimitState, int]  # the last is `retry_after` in microseconds
-
-STATE_TYPES: Mapping[Algorithm, type[LimitState]] = {
-    Algorithm.SLIDING_WINDOW: SlidingWindowState,
-    Algorithm.GCRA: GcraState,
-    Algorithm.CONCURRENCY: ConcurrencyState,
-}
-
-
-def monotonic_microseconds() -> int:
-    """Return the time on a clock that is never set back."""
-    return time.monotonic_ns() // 1_000
 
 
 class MemoryLimiter(RateLimiter):

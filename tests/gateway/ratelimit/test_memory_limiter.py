@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge
-from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.memory_limiter import MemoryLimiter
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import RateLimit
 from tests.gateway.ratelimit.charges import ManualClock, charge
