@@ -16,11 +16,19 @@ def _require_printable(text: str) -> str:
     return text
 
 
+def _require_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must have a character that is not a space")
+    return text
+
+
 MAX_REASON_LENGTH = 1_000
 """The journal takes no longer texts."""
 
 Printable = AfterValidator(_require_printable)
-Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_LENGTH, pattern=r"\S"), Printable]
+Reason = Annotated[
+    str, Field(max_length=MAX_REASON_LENGTH), AfterValidator(_require_text), Printable
+]
 JournalNumber = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A number of a version or of an entry, which JavaScript and every database have as it is."""
 

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
-from gateway.ops.ops_errors import SimulationRefused, SimulationsBusy
+from gateway.ops.ops_errors import SimulationRefused, SimulationReplaced, SimulationsBusy
 from gateway.ops.simulation_process import run_in_child
 from gateway.ops.traffic import Recordings, Traffic, explain_absence
+from gateway.ops.turns import Turns
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -17,50 +19,83 @@ from gateway.ratelimit.simulation.effect import Coverage, Effect, KeyEffect
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
 from gateway.ratelimit.simulation.task import MAX_KEYS, SimulationOutcome, SimulationTask
 
-MAX_WAITING = 8
+MAX_WAITING = 32
 """The simulations that run or wait at a time; each takes up to seconds."""
+
+MAX_WAITING_PER_OPERATOR = 4
+"""Those of one operator, each of another policy."""
+
+
+class Asker(NamedTuple):
+    """An operator, and the program by which it simulates: the console, or a command."""
+
+    operator: str
+    program: str
+
+
+_Asked = tuple[Asker, str]  # with the name of the policy
 
 
 class Simulations:
     """Simulates proposals against what the processes have recorded, one after the other.
 
-    A request for a policy replaces an earlier one for it that has no result yet.
+    A request of an operator for a policy replaces an earlier one of the same operator and program
+    for it that has no result yet. Operators take turns.
     """
+
+    # Invariants:
+    # - `_latest` has the simulation that runs or waits for each asker and policy: at most
+    #   MAX_WAITING, of which MAX_WAITING_PER_OPERATOR are of one operator.
+    # - `_replaced` has the tasks that a later request has cancelled, until they have ended.
 
     def __init__(self, store: LimitStore, traffic: Traffic) -> None:
         self._store = store
         self._traffic = traffic
-        self._running = asyncio.Lock()
-        self._latest = dict[str, asyncio.Task[SimulationResult]]()
+        self._turns = Turns()
+        self._latest = dict[_Asked, asyncio.Task[SimulationResult]]()
+        self._replaced = set[asyncio.Task[SimulationResult]]()
 
-    async def simulate(self, name: str, proposal: Proposal) -> SimulationResult:
+    async def simulate(self, name: str, proposal: Proposal, asker: Asker) -> SimulationResult:
         """Replay the recorded requests with the policy that a PUT of the same fields would make.
 
         Raises:
             UnknownLimit: there is no policy of this name.
             InvalidChange: the proposal does not fit the policy.
             SimulationRefused: names the reason.
+            SimulationReplaced: the asker has asked again for the policy.
             SimulationsBusy: too many are waiting.
         """
-        earlier = self._latest.get(name)
-        if earlier is None and len(self._latest) >= MAX_WAITING:
-            raise SimulationsBusy(f"{MAX_WAITING} simulations are running or waiting.")
-        task = self._latest[name] = asyncio.create_task(self._simulate(name, proposal))
-        if earlier is not None:
+        asked = asker, name
+        earlier = self._latest.get(asked)
+        if earlier is None:
+            self._require_room(asker.operator)
+        else:
+            self._replaced.add(earlier)
             earlier.cancel()
+        task = self._latest[asked] = asyncio.create_task(self._simulate(name, proposal, asker))
         try:
-            return await task
-        except asyncio.CancelledError:
-            if task is self._latest.get(name):
-                raise  # the request itself has ended
-            raise SimulationRefused(
-                "a later request for the policy has replaced this one"
-            ) from None
+            # `wait` raises a cancellation of this request alone, never that of the task.
+            await asyncio.wait({task})
+            if task in self._replaced and task.cancelled():
+                raise SimulationReplaced(
+                    f"You have asked for another simulation of {name} with the same program; its "
+                    "response has the result."
+                )
+            return task.result()
         finally:
-            if task is self._latest.get(name):
-                del self._latest[name]
+            task.cancel()
+            self._replaced.discard(task)
+            if task is self._latest.get(asked):
+                del self._latest[asked]
 
-    async def _simulate(self, name: str, proposal: Proposal) -> SimulationResult:
+    def _require_room(self, operator: str) -> None:
+        own = sum(it.operator == operator for it, _ in self._latest)
+        if own >= MAX_WAITING_PER_OPERATOR:
+            raise SimulationsBusy(f"{own} of your simulations are running or waiting.")
+        if len(self._latest) >= MAX_WAITING:
+            raise SimulationsBusy(f"{MAX_WAITING} simulations are running or waiting.")
+
+    async def _simulate(self, name: str, proposal: Proposal, asker: Asker) -> SimulationResult:
         view = self._store.find(name)
         # In a thread: a proposal with many overrides takes tens of milliseconds.
         proposed = await asyncio.to_thread(self._prepare, view, proposal)
@@ -69,7 +104,7 @@ class Simulations:
             raise SimulationRefused(explain_absence(self._traffic, recordings))
         task = SimulationTask(recordings.files, {name: proposed}, {name: view.in_force})
         try:
-            async with self._running:
+            async with self._turns.take(asker.operator):
                 outcome = await run_in_child(task)
         except CannotSimulate as error:
             raise SimulationRefused(str(error)) from error

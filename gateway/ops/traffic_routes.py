@@ -3,9 +3,9 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
-from gateway.auth.dependencies import requires
+from gateway.auth.dependencies import Caller, requires
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
 from gateway.ops.ops_errors import (
@@ -16,7 +16,8 @@ from gateway.ops.ops_errors import (
     describe_problems,
 )
 from gateway.ops.ops_scopes import READ
-from gateway.ops.simulations import Simulations
+from gateway.ops.preconditions import name_operator
+from gateway.ops.simulations import Asker, Simulations
 from gateway.ops.strict_body import STRICT_BODY
 from gateway.ops.traffic import Traffic, explain_absence
 from gateway.ops.usage_reports import report_usage, report_usage_now
@@ -49,10 +50,14 @@ async def get_usage(
     responses=describe_problems(UnknownLimit, SimulationRefused, SimulationsBusy),
 )
 async def simulate_limit(
-    policy: str, proposal: Proposal, simulations: Resource[Simulations]
+    policy: str,
+    proposal: Proposal,
+    operator: Caller,
+    simulations: Resource[Simulations],
+    user_agent: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> SimulationResult:
     """Replay the recorded requests with a proposed policy, and compare the decisions."""
-    return await simulations.simulate(policy, proposal)
+    return await simulations.simulate(policy, proposal, Asker(name_operator(operator), user_agent))
 
 
 @router.get(

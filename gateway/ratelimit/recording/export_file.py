@@ -18,9 +18,12 @@ FORMAT, VERSION = "lockgate-recording", 1
 GZIP = 31
 """The `wbits` of zlib that mean gzip."""
 
-_LINE_ITEMS = 1_000
-_LINE_TEXTS = 100
-"""How many items with texts are in a line: they are longer than numbers."""
+LINE_ITEMS = 1_000
+LINE_TEXTS = 100
+"""How many items with texts are in a line: they are longer than numbers.
+
+All lines of a list but the last one have as many.
+"""
 
 Line = Mapping[str, object]
 
@@ -57,16 +60,16 @@ def _make_segment_lines(segment: Segment) -> Iterator[Line]:
         for it in segment.key_table
     ]
     yield {"segment": {"rows": len(segment)}}
-    yield from _split("rule_sets", [_list_rules(rules) for rules in rule_sets], _LINE_TEXTS)
-    yield from _split("key_table", keys, _LINE_TEXTS)
-    yield from _split("prefixes", segment.prefixes, _LINE_TEXTS)
+    yield from _split("rule_sets", [_list_rules(rules) for rules in rule_sets], LINE_TEXTS)
+    yield from _split("key_table", keys, LINE_TEXTS)
+    yield from _split("prefixes", segment.prefixes, LINE_TEXTS)
     states = [[row, key, state.tolist()] for row, key, state in segment.states]
-    yield from _split("states", states, _LINE_TEXTS)
+    yield from _split("states", states, LINE_TEXTS)
     for name in COLUMNS:
         yield from _split(name, getattr(segment, name).tolist())
 
 
-def _split(name: str, items: Sequence[object], length: int = _LINE_ITEMS) -> Iterator[Line]:
+def _split(name: str, items: Sequence[object], length: int = LINE_ITEMS) -> Iterator[Line]:
     for first in range(0, len(items), length):
         yield {"items": {name: items[first : first + length]}}
 

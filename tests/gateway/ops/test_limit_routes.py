@@ -67,8 +67,8 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
         f"overrides.{USER_42}",
         "the same caller as user:42",
     ),
-    ({"reason": ""}, "reason", "at least 1 character"),
-    ({"reason": "   "}, "reason", "pattern"),
+    ({"reason": ""}, "reason", "not a space"),
+    ({"reason": "   "}, "reason", "not a space"),
     ({"reason": "a\x1b[31m"}, "reason", "printable"),
 ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.ops.ops_scopes import READ
 from gateway.ops.simulation_process import run_in_child
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -40,7 +41,7 @@ async def test_an_aborted_request_ends_its_simulation(
     assert (await operator.post(SIMULATE, json={"rate": "5/minute"})).status_code == 200
 
 
-async def test_the_latest_request_of_a_policy_replaces_the_one_before(
+async def test_a_later_request_of_the_same_operator_replaces_the_one_before(
     ops: OpsServer, operator: httpx.AsyncClient
 ) -> None:
     await ops.send_requests("42", 10)
@@ -50,7 +51,22 @@ async def test_the_latest_request_of_a_policy_replaces_the_one_before(
     assert second.json()["effect"]["newly_refused"] == 3
     replaced = await first
     assert replaced.status_code == 409
-    assert "a later request for the policy has replaced this one" in replaced.json()["detail"]
+    assert replaced.json()["type"] == "urn:lockgate:problem:simulation-replaced"
+    assert "another simulation of dashboards" in replaced.json()["detail"]
+
+
+async def test_operators_and_programs_do_not_replace_each_other(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    await ops.send_requests("42", 10)
+    other = {"Authorization": f"Bearer {ops.token(READ, subject='other')}"}
+    program = {"User-Agent": "console"}
+    sent = [
+        operator.post(SIMULATE, json={"rate": f"{rate}/minute"}, headers=headers)
+        for rate, headers in ((5, {}), (6, other), (7, program))
+    ]
+    found = [it.json()["effect"]["newly_refused"] for it in await asyncio.gather(*sent)]
+    assert found == [5, 4, 3]
 
 
 async def test_a_simulation_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
