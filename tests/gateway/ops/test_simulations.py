@@ -6,10 +6,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.fakes.identity_endpoints import ISSUER
+from gateway.open_clients import OpenServices
+from gateway.ops.caller_keys import CallerKeys
+from gateway.ops.limit_store import LimitStore
+from gateway.ops.models import Proposal
 from gateway.ops.ops_scopes import READ
 from gateway.ops.simulation_process import run_in_child
+from gateway.ops.simulations import Asker, Simulations
+from gateway.ops.traffic import OwnTraffic
+from gateway.ratelimit.live.live_limits import LiveLimits
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
+from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
 from gateway.ratelimit.simulation.task import SimulationTask
 from tests.gateway.ops.ops_server import OpsServer
@@ -67,6 +76,22 @@ async def test_operators_and_programs_do_not_replace_each_other(
     ]
     found = [it.json()["effect"]["newly_refused"] for it in await asyncio.gather(*sent)]
     assert found == [5, 4, 3]
+
+
+async def test_a_cancelled_request_that_was_replaced_stays_cancelled(ops: OpsServer) -> None:
+    await ops.send_requests("42", 10)
+    live, recorder, services = (ops.gateway[it] for it in (LiveLimits, Recorder, OpenServices))
+    store = LimitStore(live, CallerKeys([ISSUER], None))
+    simulations = Simulations(store, OwnTraffic(recorder, services))
+    asker = Asker("operator", "console")
+    first = asyncio.create_task(simulations.simulate("dashboards", Proposal(), asker))
+    await wait_for_children(1)
+    second = asyncio.create_task(simulations.simulate("dashboards", Proposal(), asker))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await second).policy == "dashboards"
 
 
 async def test_a_simulation_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
