@@ -19,8 +19,14 @@ def _require_printable(text: str) -> str:
     return text
 
 
+def _require_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must have a character that is not a space")
+    return text
+
+
 Printable = AfterValidator(_require_printable)
-Reason = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"\S"), Printable]
+Reason = Annotated[str, Field(max_length=MAX_TEXT_LENGTH), AfterValidator(_require_text), Printable]
 JournalNumber = Annotated[int, Field(ge=0, le=MAX_VERSION)]
 
 

@@ -1,10 +1,11 @@
 """The errors that only the ops API has; each is a problem document, as on the public port."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
@@ -14,6 +15,8 @@ from gateway.errors.problem_types import ProblemType
 from gateway.errors.tree import IANA_PROBLEMS, OUR_PROBLEMS, build_retry_after
 from gateway.request_context import RequestContext
 from gateway.upstream.problem import ABOUT_BLANK, PROBLEM_MEDIA_TYPE
+
+_AsyncHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class OpsError(Exception):
@@ -39,7 +42,7 @@ class UnknownLimit(OpsError):
 
 
 class AmbiguousBody(OpsError):
-    """The body is not one JSON object that all parsers read alike."""
+    """The body is no JSON in UTF-8, or not one object that all parsers read alike."""
 
     status = 400
     title = HTTPStatus(400).phrase
@@ -166,9 +169,25 @@ def _summarize(error: type[OpsError]) -> str:
 
 
 def install_ops_errors(app: FastAPI) -> None:
-    """Respond to an `OpsError` with its problem document."""
+    """Respond to an `OpsError`, and to a body that cannot be parsed, with a problem document.
+
+    The handlers of the gateway must be installed before.
+    """
     handler: ExceptionHandler = _respond
     app.add_exception_handler(OpsError, handler)
+    # Starlette runs any ASGI app that a handler returns; its types know only of responses.
+    respond_as_gateway = cast("_AsyncHandler", app.exception_handlers[HTTPException])
+
+    async def respond(request: Request, error: Exception) -> Response:
+        """Explain why FastAPI could not parse a body, which it does not say."""
+        match error.__cause__:
+            case RecursionError():
+                return await _respond(request, AmbiguousBody("The body is nested too deep."))
+            case UnicodeDecodeError():
+                return await _respond(request, AmbiguousBody("The body is not in UTF-8."))
+        return await respond_as_gateway(request, error)
+
+    app.add_exception_handler(HTTPException, respond)
 
 
 async def _respond(request: Request, error: Exception) -> Response:

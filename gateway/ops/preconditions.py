@@ -27,7 +27,12 @@ class Editor(NamedTuple):
 
 def create_author(operator: Principal, reason: str) -> Author:
     """Return the operator as an author: the subject of the token, with its issuer."""
-    return Author(f"{operator.subject} ({operator.issuer})"[:MAX_TEXT_LENGTH], reason)
+    return Author(name_operator(operator)[:MAX_TEXT_LENGTH], reason)
+
+
+def name_operator(operator: Principal) -> str:
+    """Return the name of an operator, which no other operator has."""
+    return f"{operator.subject} ({operator.issuer})"
 
 
 def format_version(version: int) -> str:

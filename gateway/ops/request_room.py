@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Collection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.middleware.load_shedding import LoadShedding
+from gateway.ops.operator_room import OperatorRoom
 
 MAX_CHANGES = 16
 MAX_READS = 48
@@ -17,13 +18,15 @@ class RequestRoom:
     """ASGI middleware that counts changes apart from reads and simulations.
 
     A change needs `limits:write`, which is checked before the body is read. So a caller with
-    `limits:read` alone cannot keep an operator from a change, however many requests it sends.
-    Requests for `exempt_paths` always pass.
+    `limits:read` alone cannot keep an operator from a change, however many requests it sends. Both
+    counts have room for several operators: see `OperatorRoom`. Requests for `exempt_paths` always
+    pass.
     """
 
     def __init__(self, app: ASGIApp, exempt_paths: Collection[str] = ()) -> None:
-        self._changes = LoadShedding(app, max_concurrency=MAX_CHANGES)
-        self._reads = LoadShedding(app, max_concurrency=MAX_READS, exempt_paths=exempt_paths)
+        changes, reads = OperatorRoom(app), OperatorRoom(app)
+        self._changes = LoadShedding(changes, max_concurrency=MAX_CHANGES)
+        self._reads = LoadShedding(reads, max_concurrency=MAX_READS, exempt_paths=exempt_paths)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request, or refuse it with 503."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
 from gateway.ops.ops_errors import SimulationRefused, SimulationsBusy
 from gateway.ops.traffic import Recordings, Traffic, explain_absence
+from gateway.ops.turns import Turns
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -17,40 +19,49 @@ from gateway.ratelimit.simulation.reproduction import CannotSimulate
 from gateway.ratelimit.simulation.run_in_child import run_in_child
 from gateway.ratelimit.simulation.task import MAX_KEYS, SimulationOutcome, SimulationTask
 
-MAX_WAITING = 8
+MAX_WAITING = 32
 """The simulations that run or wait at a time; each takes up to seconds."""
+
+MAX_WAITING_PER_OPERATOR = 4
+"""Those of one operator."""
 
 
 class Simulations:
     """Simulates proposals against what the processes have recorded, one after the other.
 
-    A simulation ends with its request: a client that has another proposal aborts the one before.
+    Operators take turns. A simulation ends with its request: a client that has another proposal
+    aborts the one before.
     """
 
     def __init__(self, store: LimitStore, traffic: Traffic) -> None:
         self._store = store
         self._traffic = traffic
-        self._running = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns()
+        self._in_flight = Counter[str]()  # by operator
 
-    async def simulate(self, name: str, proposal: Proposal) -> SimulationResult:
+    async def simulate(self, name: str, proposal: Proposal, operator: str) -> SimulationResult:
         """Replay the recorded requests with the policy that a PUT of the same fields would make.
 
         Raises:
             UnknownLimit: there is no policy of this name.
             InvalidChange: the proposal does not fit the policy.
             SimulationRefused: names the reason.
-            SimulationsBusy: too many are waiting.
+            SimulationsBusy: too many are running or waiting.
         """
-        if self._waiting >= MAX_WAITING:
+        own = self._in_flight[operator]
+        if own >= MAX_WAITING_PER_OPERATOR:
+            raise SimulationsBusy(f"{own} of your simulations are running or waiting.")
+        if self._in_flight.total() >= MAX_WAITING:
             raise SimulationsBusy(f"{MAX_WAITING} simulations are running or waiting.")
-        self._waiting += 1
+        self._in_flight[operator] += 1
         try:
-            return await self._simulate(name, proposal)
+            return await self._simulate(name, proposal, operator)
         finally:
-            self._waiting -= 1
+            self._in_flight[operator] -= 1
+            if not self._in_flight[operator]:
+                del self._in_flight[operator]
 
-    async def _simulate(self, name: str, proposal: Proposal) -> SimulationResult:
+    async def _simulate(self, name: str, proposal: Proposal, operator: str) -> SimulationResult:
         view = self._store.find(name)
         # In a thread: a proposal with many overrides takes tens of milliseconds.
         proposed = await asyncio.to_thread(self._prepare, view, proposal)
@@ -59,7 +70,7 @@ class Simulations:
             raise SimulationRefused(explain_absence(self._traffic, recordings))
         task = SimulationTask(recordings.files, {name: proposed}, {name: view.in_force})
         try:
-            async with self._running:
+            async with self._turns.take(operator):
                 outcome = await run_in_child(task)
         except CannotSimulate as error:
             raise SimulationRefused(str(error)) from error

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from gateway.auth.dependencies import requires
+from gateway.auth.dependencies import Caller, requires
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import LimitUsage, Proposal, SimulationResult, UsageNow
 from gateway.ops.ops_errors import (
@@ -16,6 +16,7 @@ from gateway.ops.ops_errors import (
     describe_problems,
 )
 from gateway.ops.ops_scopes import READ
+from gateway.ops.preconditions import name_operator
 from gateway.ops.simulations import Simulations
 from gateway.ops.strict_body import BODY_RESPONSES, STRICT_BODY
 from gateway.ops.traffic import Traffic, explain_absence
@@ -50,10 +51,13 @@ async def get_usage(
     responses=BODY_RESPONSES | describe_problems(UnknownLimit, SimulationRefused, SimulationsBusy),
 )
 async def simulate_limit(
-    policy: str, proposal: Proposal, simulations: Resource[Simulations]
+    policy: str,
+    proposal: Proposal,
+    operator: Caller,
+    simulations: Resource[Simulations],
 ) -> SimulationResult:
     """Replay the recorded requests with a proposed policy, and compare the decisions."""
-    return await simulations.simulate(policy, proposal)
+    return await simulations.simulate(policy, proposal, name_operator(operator))
 
 
 @router.get(

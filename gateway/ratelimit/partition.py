@@ -113,7 +113,8 @@ def parse_key(policy: Policy, key: str) -> ParsedKey:
     the policy counts by is `subject:NAME`.
 
     Raises:
-        ValueError: the policy counts nothing of this kind.
+        ValueError: the policy counts nothing of this kind, or the value begins like a hash and is
+            none.
     """
     kind, _, value = key.partition(":")
     own = "claim" if policy.per.startswith(CLAIM) else policy.per
@@ -121,6 +122,12 @@ def parse_key(policy: Policy, key: str) -> ParsedKey:
     if kind not in kinds or not value:
         forms = " or ".join(f"{kind}:..." for kind in kinds)
         raise ValueError(f"{policy.name} does not count {key:.80}; its keys are {forms}")
+    if kind != "address" and value.startswith("#") and not _HASHED.fullmatch(value):
+        raise ValueError(
+            f"{key:.80} is no hash: after # come 32 hexadecimal digits in lower case, as in the "
+            "lists of keys. A caller whose own name begins with # has no other form than its hash, "
+            "which `lockgate limits top` shows"
+        )
     return ParsedKey(policy.per if kind == own else kind, kind, value)
 
 

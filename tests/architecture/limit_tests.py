@@ -42,7 +42,8 @@ _MODULES: Mapping[str, Sequence[str]] = {
     ),
     "tests/gateway/ratelimit/live/test_live_replica.py": ("ratelimit/live/reset_counts",),
     "tests/gateway/ratelimit/recording/test_export_file.py": (
-        "ratelimit/recording/import_file",
+        "ratelimit/recording/check_segment",
+        "ratelimit/recording/file_lines",
         "ratelimit/recording/read_segment",
     ),
     "tests/gateway/ratelimit/recording/test_recorder.py": (

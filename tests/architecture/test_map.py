@@ -229,6 +229,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/ops/test_ops_openapi.py": "the statuses of all routes of the ops app",
     "tests/gateway/ratelimit/algorithms/test_settlement.py": "all algorithms that are settled",
     "tests/gateway/api_keys/test_key_tiers.py": "limits by the claims of API keys",
+    "tests/gateway/ops/test_limit_history.py": "versions, read and rolled back by the ops API",
     "tests/gateway/ops/test_ended_limits.py": "what has ended, read and changed by the ops API",
     "tests/gateway/ratelimit/redis/test_leases.py": "leases in Redis and in process alike",
     "tests/gateway/ratelimit/redis/test_settle.py": "settlements in Redis and in process alike",

@@ -276,6 +276,9 @@ def _add_value_options(parser: argparse.ArgumentParser) -> None:
         "--burst", type=within(1, MAX_VERSION), metavar="N", help="at most N requests at once"
     )
     parser.add_argument("--tier", metavar="TIER", help="the rate is that of this tier alone")
+    parser.add_argument(
+        "--new-tier", action="store_true", help="TIER may be one that the policy does not have yet"
+    )
 
 
 def _add_change_options(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,8 @@
 import argparse
 from typing import Any
 
-from gateway.cli.standard_streams import print_error
 from gateway.ops.models import Limit
-from gateway.settings.errors import escape
+from gateway.settings.errors import escape, find_nearest
 from gateway.settings.rate import parse_rates
 from gateway.startup_error import StartupError
 
@@ -20,21 +19,31 @@ def create_rate_patch(options: argparse.Namespace, limit: Limit) -> dict[str, An
     """Return the patch of the live document; empty without a rate and without `--burst`.
 
     Raises:
-        InvalidRate: a concurrency limit needs a number, and a tier a rate.
+        InvalidRate: a concurrency limit needs a number, and a tier a rate; or there is no such
+            tier, and `--new-tier` is not given.
     """
     patch: dict[str, Any] = {} if options.burst is None else {"burst": options.burst}
     if options.tier is not None:
         if options.rate is None:
             raise InvalidRate("--tier needs the RATE of the tier")
-        if options.tier not in limit.in_force.tiers:
-            known = ", ".join(limit.in_force.tiers) or "none"
-            print_error(escape(f"the tier {options.tier} is new; {limit.name} has: {known}"))
+        if options.tier not in limit.in_force.tiers and not options.new_tier:
+            raise InvalidRate(_explain_unknown_tier(options.tier, limit))
         # The others stay: tiers merge by name.
         return {**patch, "tiers": {options.tier: parse_quota(options.rate, limit)}}
     if options.rate is None:
         return patch
     field = "limit" if limit.kind == "concurrency" else "rate"
     return {**patch, field: parse_quota(options.rate, limit)}
+
+
+def _explain_unknown_tier(tier: str, limit: Limit) -> str:
+    known = list(limit.in_force.tiers)
+    nearest = find_nearest(tier, known)
+    hint = f"; did you mean {nearest}?" if nearest else ""
+    return escape(
+        f"{limit.name} has no tier {tier}, but {', '.join(known) or 'none'}{hint}; if it is "
+        "another value of the claim, add --new-tier"
+    )
 
 
 def parse_quota(text: str, limit: Limit) -> str | int:

@@ -34,6 +34,9 @@ def run(options: argparse.Namespace) -> int:
     except (UnreadableFile, InvalidRecording, CannotSimulate) as error:
         print_error(escape(f"{options.recording}: {error}"))
         return ExitStatus.FAILED
+    except MemoryError:
+        print_error(escape(f"{options.recording}: there is not enough memory to replay it"))
+        return ExitStatus.FAILED
     if options.json:
         print_json(_to_json(found))
     else:

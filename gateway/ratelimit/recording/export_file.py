@@ -21,9 +21,12 @@ FORMAT, VERSION = "lockgate-recording", 1
 GZIP = 31
 """The `wbits` of zlib that mean gzip."""
 
-_LINE_ITEMS = 1_000
-_LINE_TEXTS = 100
-"""How many items with texts are in a line: they are longer than numbers."""
+LINE_ITEMS = 1_000
+LINE_TEXTS = 100
+"""How many items with texts are in a line: they are longer than numbers.
+
+All lines of a list but the last one have as many.
+"""
 
 _Item = TypeVar("_Item")
 
@@ -73,22 +76,22 @@ def _make_segment_lines(segment: Segment) -> Iterator[Line]:
     yield from _split_states(segment)
     for name in COLUMNS:
         column: array[int] = getattr(segment, name)
-        for first in range(0, len(column), _LINE_ITEMS):
-            yield {"items": {name: column[first : first + _LINE_ITEMS].tolist()}}
+        for first in range(0, len(column), LINE_ITEMS):
+            yield {"items": {name: column[first : first + LINE_ITEMS].tolist()}}
 
 
 def _split(name: str, items: Sequence[_Item], make: Callable[[_Item], object]) -> Iterator[Line]:
-    for first in range(0, len(items), _LINE_TEXTS):
-        yield {"items": {name: [make(it) for it in items[first : first + _LINE_TEXTS]]}}
+    for first in range(0, len(items), LINE_TEXTS):
+        yield {"items": {name: [make(it) for it in items[first : first + LINE_TEXTS]]}}
 
 
 def _split_states(segment: Segment) -> Iterator[Line]:
-    """Yield the states, a line for so many that it has about `_LINE_ITEMS` numbers."""
+    """Yield the states, a line for so many that it has about `LINE_ITEMS` numbers."""
     line, numbers = list[list[object]](), 0
     for row, key, state in segment.states:
         line.append([row, key, state.tolist()])
         numbers += len(state)
-        if numbers >= _LINE_ITEMS or len(line) >= _LINE_TEXTS:
+        if numbers >= LINE_ITEMS or len(line) >= LINE_TEXTS:
             yield {"items": {"states": line}}
             line, numbers = [], 0
     if line:

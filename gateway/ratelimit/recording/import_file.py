@@ -1,101 +1,55 @@
-"""Reads recordings that `export_file.py` has written. The file is not trusted; all is bounded."""
+"""Reads recordings that `export_file.py` has written.
+
+The file is not trusted: it comes from a user, or through Redis. It can have no more than recorders
+write, and what is too much is refused before it is kept. See `file_lines.py` for the lines, and
+`check_segment.py` for what must fit together.
+"""
 
 import zlib
 from array import array
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 
 from gateway.auth.jwt.strict_json import parse_object
 from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.recording.check_segment import require_consistent, require_state
 from gateway.ratelimit.recording.events import RecordedKey
 from gateway.ratelimit.recording.export_file import GZIP, VERSION
-from gateway.ratelimit.recording.recording import Recording
-from gateway.ratelimit.recording.segment import (
-    COLUMNS,
-    COUNTED,
-    GAP,
-    GRANTED,
-    MORE,
-    VALUES,
-    Segment,
+from gateway.ratelimit.recording.file_lines import (
+    ItemsLine,
+    KeyFields,
+    Line,
+    RecordingLine,
+    RuleFields,
+    SegmentLine,
+    StateFields,
+    parse_header,
 )
-from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
+from gateway.ratelimit.recording.recorder import MAX_SEGMENT_KEYS, SEGMENTS
+from gateway.ratelimit.recording.recording import Recording
+from gateway.ratelimit.recording.segment import COLUMNS, Segment
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule, compute_largest_burst
+from gateway.settings.rate import MAX_WINDOWS
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-MAX_TEXT_BYTES = 256 * 1024 * 1024
+MAX_TEXT_BYTES = 192 * 1024 * 1024
 MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_RECORDINGS = 1_000
-MAX_SEGMENTS = 100_000
+MAX_NUMBERS = 24_000_000
+"""The numbers in all columns and states of a file; a row has about five."""
+
+MAX_TEXTS = 1_000_000
+"""The keys, rules, states and prefixes in a file."""
+
+MAX_TIER_CHARACTERS = 16_000_000
+"""The characters of the tiers in a file, which are the values of a claim."""
+
 _PIECE_BYTES = 256 * 1024
+_PACKED_PIECE_BYTES = 16 * 1024
 _MAX_DEPTH = 5
-_MAX_NUMBER = 2**62
-_MAX_EPOCH = 7_258_118_400 * MICROSECONDS  # the year 2200
-
-_Text = Annotated[str, StringConstraints(max_length=1_024)]
-_Number = Annotated[int, Field(strict=True, ge=-_MAX_NUMBER, le=_MAX_NUMBER)]
-_Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
-_Positive = Annotated[int, Field(strict=True, ge=1, le=2**53)]
-_RuleFields = tuple[_Text, _Text, Algorithm, _Positive, _Positive, _Count, bool, _Count]
-_Key = tuple[_Text, _Text, _Text | None, _Count]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Header(_Strict):
-    format: Literal["lockgate-recording"]
-    version: int
-
-
-class _RecordingLine(_Strict):
-    process: _Text
-    counts: _Text
-    begin: _Number
-    end: _Number
-    to_epoch: _Number
-
-    @model_validator(mode="after")
-    def _require_dates(self) -> Self:
-        """Require times that can be shown as dates; `begin` is 0 before the first decision."""
-        if self.begin > self.end:
-            raise ValueError("begin must not be after end")
-        if any(abs(it + self.to_epoch) > _MAX_EPOCH for it in (self.begin, self.end)):
-            raise ValueError("begin and end must be before the year 2200")
-        return self
-
-
-class _SegmentLine(_Strict):
-    rows: _Count
-
-
-class _ItemsLine(_Strict):
-    """Items of the lists of a segment."""
-
-    rule_sets: list[list[_RuleFields] | None] = []
-    key_table: list[_Key] = []
-    prefixes: list[_Text] = []
-    states: list[tuple[_Count, _Text, list[_Number]]] = []
-    flags: list[Annotated[int, Field(strict=True, ge=0, le=255)]] = []
-    times: list[_Number] = []
-    keys: list[_Count] = []
-    costs: list[_Number] = []
-    values: list[_Number] = []
-
-
-class _Line(_Strict):
-    recording: _RecordingLine | None = None
-    segment: _SegmentLine | None = None
-    items: _ItemsLine | None = None
+_MOST_SEGMENT_KEYS = 2 * MAX_SEGMENT_KEYS  # the last request of a segment may add several
+_MAX_ROW_VALUES = MAX_WINDOWS + 1
 
 
 class InvalidRecording(ValueError):
@@ -131,34 +85,60 @@ def _iterate_lines(file: bytes) -> Iterator[bytes]:
     Raises:
         ValueError: it is not compressed with gzip, or it is too large.
     """
-    decompressor, rest, total, packed = zlib.decompressobj(wbits=GZIP), b"", 0, file
-    while packed and not decompressor.eof:
-        try:
-            piece = decompressor.decompress(packed, _PIECE_BYTES)
-        except zlib.error as error:
-            raise ValueError(f"it is not compressed with gzip ({error})") from None
-        packed = decompressor.unconsumed_tail
+    rest, total = b"", 0
+    for piece in _decompress(file):
         total += len(piece)
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if len(rest) > MAX_LINE_BYTES or total > MAX_TEXT_BYTES:
             raise ValueError("it is too large when decompressed")
-    if not decompressor.eof or rest:
+    if rest:
         raise ValueError("the file is cut off")
-    if decompressor.unused_data:
+
+
+def _decompress(file: bytes) -> Iterator[bytes]:
+    """Yield the text in pieces.
+
+    Raises:
+        ValueError: the file is not exactly one stream that is compressed with gzip.
+    """
+    decompressor, taken = zlib.decompressobj(wbits=GZIP), 0
+    try:
+        while taken < len(file) and not decompressor.eof:
+            # By small pieces: the decompressor copies what it leaves of each.
+            packed = file[taken : taken + _PACKED_PIECE_BYTES]
+            taken += len(packed)
+            while packed and not decompressor.eof:
+                yield decompressor.decompress(packed, _PIECE_BYTES)
+                packed = decompressor.unconsumed_tail
+        yield decompressor.flush()
+    except zlib.error as error:
+        raise ValueError(f"it is not compressed with gzip ({error})") from None
+    if not decompressor.eof:
+        raise ValueError("the file is cut off")
+    if decompressor.unused_data or taken < len(file):
         raise ValueError("there is data after the end of the file")
 
 
 class _Reader:
     """Reads the lines one by one."""
 
+    # Invariants:
+    # - `_numbers`, `_texts` and `_tier_characters` count what the file has so far.
+    # - `_rule_sets`, `_algorithms` (of each key) and `_complete` (the lists that have ended, with a
+    #   line that is not full) belong to the open segment, `_segment`, which is to have `_rows`.
+
     def __init__(self) -> None:
         self._recordings: list[Recording] = []
         self._segments: list[Segment] = []
-        self._segment: Segment | None = None
-        self._rows = self._count = 0
-        self._rule_sets: list[tuple[Rule, ...] | None] = []
         self._has_header = False
+        self._numbers = self._texts = self._tier_characters = 0
+        self._tiers: dict[str, str] = {}
+        self._segment: Segment | None = None
+        self._rows = 0
+        self._rule_sets: list[tuple[Rule, ...] | None] = []
+        self._algorithms: dict[str, tuple[str, Algorithm]] = {}
+        self._complete = set[str]()
 
     def read_line(self, raw: bytes) -> None:
         """Read one line.
@@ -168,17 +148,17 @@ class _Reader:
         """
         value = parse_object(raw, max_depth=_MAX_DEPTH)
         if not self._has_header:
-            header = _Header.model_validate(value)
-            if header.version != VERSION:
-                raise ValueError(f"version {header.version} of the format; expected {VERSION}")
+            version = parse_header(value)
+            if version != VERSION:
+                raise ValueError(f"version {version} of the format; expected {VERSION}")
             self._has_header = True
             return
-        line = _Line.model_validate(value)
+        line = Line.model_validate(value)
         if line.recording is not None:
             self._begin_recording(line.recording)
-        if line.segment is not None:
+        elif line.segment is not None:
             self._begin_segment(line.segment)
-        if line.items is not None:
+        elif line.items is not None:
             self._read_items(line.items)
 
     def finish(self) -> list[Recording]:
@@ -192,92 +172,132 @@ class _Reader:
         self._end_segment()
         return self._recordings
 
-    def _begin_recording(self, line: _RecordingLine) -> None:
+    def _begin_recording(self, line: RecordingLine) -> None:
         self._end_segment()
         if len(self._recordings) >= MAX_RECORDINGS:
             raise ValueError(f"there are more than {MAX_RECORDINGS} recordings")
         self._segments = []
         self._recordings.append(Recording(**line.model_dump(), segments=self._segments))
 
-    def _begin_segment(self, line: _SegmentLine) -> None:
+    def _begin_segment(self, line: SegmentLine) -> None:
         self._end_segment()
         if not self._recordings:
             raise ValueError("a segment comes before any recording")
-        self._count += 1
-        if self._count > MAX_SEGMENTS:
-            raise ValueError(f"there are more than {MAX_SEGMENTS} segments")
-        self._segment, self._rows, self._rule_sets = Segment(), line.rows, []
+        if len(self._segments) >= SEGMENTS:
+            raise ValueError(f"a recording has more than {SEGMENTS} segments")
+        self._count_numbers((len(COLUMNS) - 1) * line.rows)
+        self._segment, self._rows = Segment(), line.rows
+        self._rule_sets, self._algorithms, self._complete = [], {}, set()
 
-    def _read_items(self, line: _ItemsLine) -> None:
+    def _read_items(self, line: ItemsLine) -> None:
         segment = self._segment
         if segment is None:
             raise ValueError("there is no segment to which the items belong")
-        for name in COLUMNS:
-            getattr(segment, name).extend(getattr(line, name))
-        segment.prefixes += line.prefixes
-        segment.states += [(row, key, array("q", state)) for row, key, state in line.states]
-        for listed in line.rule_sets:
+        name, items, is_full = line.get_list()
+        if name in self._complete:
+            raise ValueError(f"{name} goes on after a line that was not full")
+        if not is_full:
+            self._complete.add(name)
+        match name:
+            case "rule_sets":
+                self._add_rule_sets(line.rule_sets)
+            case "key_table":
+                self._add_keys(segment, line.key_table)
+            case "states":
+                self._add_states(segment, line.states)
+            case _:
+                self._extend_list(segment, name, items)
+
+    def _extend_list(self, segment: Segment, name: str, items: list[object]) -> None:
+        """Add the items to a list that is kept as it is."""
+        if name == "prefixes":
+            self._count_texts(len(items))
+        elif name == "values":
+            self._count_numbers(len(items))
+        extended = getattr(segment, name)
+        extended.extend(items)
+        most = self._rows * _MAX_ROW_VALUES if name == "values" else self._rows
+        self._require_fit(name, len(extended), most)
+
+    def _add_rule_sets(self, rule_sets: list[list[RuleFields] | None]) -> None:
+        self._require_fit("rule_sets", len(self._rule_sets) + len(rule_sets), _MOST_SEGMENT_KEYS)
+        self._count_texts(sum(len(listed or ()) for listed in rule_sets))
+        for listed in rule_sets:
             self._rule_sets.append(None if listed is None else tuple(map(_make_rule, listed)))
-        for policy, partition, tier, number in line.key_table:
+
+    def _add_keys(self, segment: Segment, table: list[KeyFields]) -> None:
+        self._require_fit("key_table", len(segment.key_table) + len(table), _MOST_SEGMENT_KEYS)
+        for policy, partition, tier, number in table:
             if number >= len(self._rule_sets):
                 raise ValueError(f"there are no rules with the number {number}")
             rules = self._rule_sets[number]
-            keys = tuple(make_key(rule, partition) for rule in rules or ())
-            segment.key_table.append(RecordedKey(policy, partition, tier, rules, keys))
+            self._count_texts(1 + len(rules or ()))
+            keys = tuple(self._make_key(rule, partition) for rule in rules or ())
+            known_tier = None if tier is None else self._share_tier(tier)
+            segment.key_table.append(RecordedKey(policy, partition, known_tier, rules, keys))
+
+    def _make_key(self, rule: Rule, partition: str) -> str:
+        key = make_key(rule, partition)
+        shared, _ = self._algorithms.setdefault(key, (key, rule.algorithm))
+        return shared
+
+    def _share_tier(self, tier: str) -> str:
+        """Return the one text of a tier."""
+        if tier not in self._tiers:
+            self._tier_characters += len(tier)
+            if self._tier_characters > MAX_TIER_CHARACTERS:
+                raise ValueError(f"its tiers have more than {MAX_TIER_CHARACTERS} characters")
+        return self._tiers.setdefault(tier, tier)
+
+    def _add_states(self, segment: Segment, states: list[StateFields]) -> None:
+        self._count_texts(len(states))
+        self._count_numbers(sum(len(state) for _, _, state in states))
+        for row, name, state in states:
+            if name not in self._algorithms:
+                raise ValueError(f"a state is of {name:.100}, which is no key of the segment")
+            key, algorithm = self._algorithms[name]
+            require_state(algorithm, state)
+            self._require_fit("states: the row", row + 1, self._rows)
+            segment.states.append((row, key, array("q", state)))
 
     def _end_segment(self) -> None:
         if self._segment is not None:
-            _require_consistent(self._segment, self._rows)
+            require_consistent(self._segment, self._rows)
             self._segments.append(self._segment)
             self._segment = None
 
+    def _count_numbers(self, count: int) -> None:
+        self._numbers += count
+        if self._numbers > MAX_NUMBERS:
+            raise ValueError(
+                f"it has more than {MAX_NUMBERS} numbers; lower ops.recording_rows to record less"
+            )
 
-def _make_rule(line: _RuleFields) -> Rule:
+    def _count_texts(self, count: int) -> None:
+        self._texts += count
+        if self._texts > MAX_TEXTS:
+            raise ValueError(
+                f"it has more than {MAX_TEXTS} keys, rules, states and prefixes; lower "
+                "ops.recording_rows to record less"
+            )
+
+    @staticmethod
+    def _require_fit(name: str, count: int, most: int) -> None:
+        if count > most:
+            raise ValueError(f"{name}: a segment with more than {most} of them")
+
+
+def _make_rule(line: RuleFields) -> Rule:
+    """Return a rule as a policy or an override makes it.
+
+    Raises:
+        ValueError: no policy has such a rule.
+    """
     policy, label, algorithm, quota, window, burst, shadow, prefetch = line
     if (burst > 0) != (algorithm is Algorithm.GCRA):
         raise ValueError(f"rule {label}: a burst of {burst} does not belong to {algorithm.value}")
+    if window % MICROSECONDS:
+        raise ValueError(f"rule {label}: a window of {window} us is no whole number of seconds")
+    if burst > compute_largest_burst(window):
+        raise ValueError(f"rule {label}: a burst of {burst} is too large for its window")
     return Rule(policy, label, algorithm, quota, window, burst, shadow, prefetch=prefetch)
-
-
-def _require_consistent(segment: Segment, rows: int) -> None:
-    """Check that the columns belong together.
-
-    Raises:
-        ValueError: they do not.
-    """
-    lengths = {
-        len(column) for column in (segment.flags, segment.times, segment.keys, segment.costs)
-    }
-    if lengths != {rows}:
-        raise ValueError(f"the segment before has columns of {lengths} rows; expected {rows}")
-    values = sum(_check_row(segment, *row) for row in zip(segment.flags, segment.keys, strict=True))
-    _require(values == len(segment.values), f"it has {len(segment.values)} values, not {values}")
-    _require(
-        not segment.flags or segment.flags[-1] >= GAP or not segment.flags[-1] & MORE,
-        "the last request is cut off",
-    )
-    state_rows = [row for row, _, _ in segment.states]
-    _require(state_rows == sorted(state_rows), "the states are in no order")
-
-
-def _check_row(segment: Segment, flags: int, key: int) -> int:
-    """Return the number of values of a row.
-
-    Raises:
-        ValueError: its kind or its key is unknown.
-    """
-    if flags == GAP:
-        _require(key < len(segment.prefixes), "a gap has no prefix")
-        return VALUES[GAP]
-    _require(key < len(segment.key_table), f"there is no key with the number {key}")
-    rules = segment.key_table[key].rules or ()
-    if flags < GAP:
-        counted = len(rules) if flags & COUNTED else 0
-        return counted + bool(flags & GRANTED)
-    _require(flags in VALUES and len(rules) == 1, f"a row has the kind {flags}")
-    return VALUES[flags]
-
-
-def _require(is_true: bool, fault: str) -> None:
-    if not is_true:
-        raise ValueError(f"the segment before is inconsistent: {fault}")

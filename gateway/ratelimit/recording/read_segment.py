@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from gateway.ratelimit.limiter import State
 from gateway.ratelimit.recording.events import (
     RecordedDecision,
     RecordedEvent,
@@ -47,9 +48,11 @@ def read_segment(segment: Segment) -> Iterator[RecordedEvent]:
             if request is None:
                 request = RecordedRequest(row[1], bool(row[0] & ADMITTED), bool(row[0] & COUNTED))
                 request.leases, leases = leases, {}
+                before = dict[str, State]()
                 while state is not None and state[0] <= number:
-                    request.states = {**request.states, state[1]: tuple(state[2])}
+                    before[state[1]] = tuple(state[2])
                     state = next(states, None)
+                request.states = before
             request.decisions.append(_read_decision(segment, row, values))
             if row[0] & GRANTED:
                 request.granted = next(values)

@@ -173,8 +173,8 @@ class Recorder:
         """Record leases that were renewed or released."""
         if not self._segment_rows:
             return
-        self._make_room()
         for charge, is_release in updates:
+            self._make_room()
             held = charge.key, charge.lease_id
             expires_at = self._lease_expiries.pop(held, 0)
             if not is_release:

@@ -76,13 +76,15 @@ class Reproduction:
     # Invariants:
     # - `_states` has the counts of the keys that are known: from the first recorded state on, until
     #   a gap.
-    # - `_gaps` has the prefix and the end of each gap that has not ended. A state that was recorded
-    #   inside a gap is not used.
+    # - `_names` has the keys of `_states` by the beginning of the key, with its partition.
+    # - `_gaps` has the latest end of the gaps of each prefix. A state that was recorded inside one
+    #   is not used. A prefix is empty, that of a partition, that of a policy in it, or a key.
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._states: dict[str, LimitState] = {}
-        self._gaps: list[tuple[str, int]] = []
+        self._names: dict[str, set[str]] = {}
+        self._gaps: dict[str, int] = {}
 
     def find(self, key: str) -> LimitState | None:
         """Return the counts of a key, or None if they are not known."""
@@ -90,11 +92,14 @@ class Reproduction:
 
     def pass_gap(self, gap: RecordedGap) -> None:
         """Forget the counts that may have changed unseen."""
-        self._gaps.append((gap.prefix, gap.until))
-        if gap.prefix in self._states:
-            del self._states[gap.prefix]
+        self._gaps[gap.prefix] = max(gap.until, self._gaps.get(gap.prefix, gap.until))
+        if not gap.prefix:
+            self._states.clear()
+            self._names.clear()
             return
-        for key in [key for key in self._states if key.startswith(gap.prefix)]:
+        names = self._names.get(_get_head(gap.prefix), set())
+        for key in [key for key in names if key.startswith(gap.prefix)]:
+            names.discard(key)
             del self._states[key]
 
     def correct(self, event: RecordedSettlement | RecordedLease) -> None:
@@ -115,12 +120,11 @@ class Reproduction:
         """
         if not request.states:
             return []
-        self._gaps = [gap for gap in self._gaps if request.now < gap[1]]
         changed = []
         for decision in request.decisions:
             for key, rule in self._iterate_rules(decision.key):
                 state = request.states.get(key)
-                if state is None or self._is_in_gap(key):
+                if state is None or self._is_in_gap(key, request.now):
                     continue
                 try:
                     loaded = load_state(state, rule)
@@ -129,6 +133,7 @@ class Reproduction:
                     raise _differ(request, decision, rule, recorded, "nothing") from error
                 if not self._has_same(key, loaded, rule, request.now):
                     self._states[key] = loaded
+                    self._names.setdefault(_get_head(key), set()).add(key)
                     changed.append(key)
         return changed
 
@@ -152,8 +157,11 @@ class Reproduction:
         for name, rule in zip(key.keys, key.rules or (), strict=True):
             yield name, self._timeline.get_counted_rule(rule)
 
-    def _is_in_gap(self, key: str) -> bool:
-        return any(key.startswith(prefix) for prefix, _ in self._gaps)
+    def _is_in_gap(self, key: str, now: int) -> bool:
+        if not self._gaps:
+            return False
+        prefixes = ("", _get_head(key), key[: key.rindex(":") + 1], key)
+        return any(now < self._gaps.get(prefix, now) for prefix in prefixes)
 
     def _find_refusal(self, request: RecordedRequest, decision: RecordedDecision) -> bool:
         """Return whether the policy refuses; what nothing was counted for is as recorded."""
@@ -196,6 +204,11 @@ class Reproduction:
         if state is None:
             return False
         return state.dump(now, rule) == loaded.dump(now, rule)
+
+
+def _get_head(key: str) -> str:
+    """Return the beginning of a key or a prefix, up to the end of its partition."""
+    return key[: key.rindex("}") + 1]
 
 
 def _describe_fit(fits: bool) -> str:

@@ -143,7 +143,7 @@ class SimulatedCounts:
                 state.charge(request.now, rule, recorded.cost)
             if self._max_unsettled:  # also what costs nothing so far
                 charged = (request.now, key.policy, key.partition)
-                self._charged[charged] = [*self._charged.get(charged, ()), (state, rule)]
+                self._charged.setdefault(charged, []).append((state, rule))
         while len(self._charged) > self._max_unsettled:
             self._charged.popitem(last=False)
 

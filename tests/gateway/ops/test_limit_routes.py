@@ -1,21 +1,17 @@
-"""Operators read and change limits: versions, conflicts, faults with their field, history."""
+"""Operators read and change limits: versions, conflicts, faults with their field."""
 
 import asyncio
-from typing import Any
 
 import httpx
 
 from gateway.ops.ops_scopes import READ, WRITE
-from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.live.write_limit import change_limit
-from gateway.ratelimit.policy import RateLimit
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
-from tests.gateway.ops.ops_server import POLICIES, OpsServer, make_settings, run_ops
+from tests.gateway.ops.limit_changes import Document, change, get_rate
+from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops
 
 USER_42 = "user:#f5df4045d4d48f0d2649ac786d7deff5"
-
-Document = dict[str, Any]
 
 # The fields of a change, the field at fault, and a part of the message.
 WRONG_CHANGES: list[tuple[Document, str, str]] = [
@@ -67,34 +63,10 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
         f"overrides.{USER_42}",
         "the same caller as user:42",
     ),
-    ({"reason": ""}, "reason", "at least 1 character"),
-    ({"reason": "   "}, "reason", "pattern"),
+    ({"reason": ""}, "reason", "not a space"),
+    ({"reason": "   "}, "reason", "not a space"),
     ({"reason": "a\x1b[31m"}, "reason", "printable"),
 ]
-
-
-async def change(
-    operator: httpx.AsyncClient,
-    fields: Document,
-    *,
-    version: int,
-    method: str = "PATCH",
-    policy: str = "dashboards",
-) -> httpx.Response:
-    return await operator.request(
-        method,
-        f"/limits/{policy}",
-        json={"reason": "load", **fields},
-        headers={"If-Match": f'"{version}"'},
-    )
-
-
-def get_rate(ops: OpsServer, policy: str = "dashboards") -> str:
-    """Return the rate by which the gateway counts now."""
-    limits: Limits = ops.gateway[Limits]
-    in_force = limits.policies.get(POLICIES[policy]).policy
-    assert isinstance(in_force, RateLimit)
-    return ", ".join(map(str, in_force.rates))
 
 
 async def test_policies_are_listed_as_they_are_declared(operator: httpx.AsyncClient) -> None:
@@ -332,38 +304,6 @@ async def test_an_unknown_policy_is_named_with_the_nearest(operator: httpx.Async
         assert "did you mean dashboards?" in response.json()["detail"]
 
 
-async def test_the_history_says_who_changed_what_when_and_why(
-    ops: OpsServer, operator: httpx.AsyncClient
-) -> None:
-    await change(operator, {"rate": "60/minute", "reason": "too slow"}, version=0)
-    token = ops.token(READ, WRITE, subject="second")
-    headers = {"Authorization": f"Bearer {token}", "If-Match": '"1"'}
-    body = {"version": 0, "reason": "it was a try"}
-    rolled = await operator.post("/limits/dashboards/rollback", json=body, headers=headers)
-    assert rolled.status_code == 200
-    assert rolled.headers["etag"] == '"2"'
-    assert get_rate(ops) == "120/minute"
-    latest, first = (await operator.get("/limits/dashboards/history")).json()["entries"]
-    assert latest.pop("at") >= first.pop("at")
-    assert first == {
-        "seq": 1,
-        "version": 1,
-        "by": "operator (https://identity.demo.invalid)",
-        "action": "limit.change",
-        "reason": "too slow",
-        "from": None,
-        "to": {"rate": "60/minute"},
-        "key": None,
-    }
-    assert latest["action"] == "limit.rollback"
-    assert latest["by"].startswith("second ")
-    assert (latest["from"], latest["to"]) == ({"rate": "60/minute"}, None)
-    before = {"before": latest["seq"], "limit": 1}
-    page = await operator.get("/limits/dashboards/history", params=before)
-    assert [it["seq"] for it in page.json()["entries"]] == [1]
-    assert (await operator.get("/limits/pages/history")).json() == {"entries": []}
-
-
 async def test_a_document_of_a_policy_that_is_gone_is_listed(
     ops: OpsServer, operator: httpx.AsyncClient
 ) -> None:
@@ -374,27 +314,6 @@ async def test_a_document_of_a_policy_that_is_gone_is_listed(
     (unused,) = (await operator.get("/limits")).json()["unused"]
     assert (unused["name"], unused["version"]) == ("gone", 1)
     assert "no such policy" in unused["fault"]
-
-
-async def test_a_rollback_names_a_version_that_never_was(operator: httpx.AsyncClient) -> None:
-    body = {"version": 7, "reason": "back"}
-    headers = {"If-Match": '"0"'}
-    refused = await operator.post("/limits/dashboards/rollback", json=body, headers=headers)
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["field"] == "version"
-
-
-async def test_a_rollback_restores_a_document_byte_for_byte(operator: httpx.AsyncClient) -> None:
-    document = {"rate": "1/second, 9/minute", "shadow": True, "until": "2199-01-01T00:00:00Z"}
-    first = await change(operator, document, version=0)
-    await change(operator, {"rate": "2/second"}, version=1, method="PUT")
-    rolled = await operator.post(
-        "/limits/dashboards/rollback",
-        json={"version": 1, "reason": "back"},
-        headers={"If-Match": '"2"'},
-    )
-    assert rolled.json()["live"] == first.json()["live"]
-    assert rolled.json()["version"] == 3
 
 
 async def test_without_a_database_limits_are_read_and_changes_refused_with_the_reason() -> None:

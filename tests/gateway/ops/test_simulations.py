@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.ops.simulations import MAX_WAITING
+from gateway.ops.ops_scopes import READ
+from gateway.ops.simulations import MAX_WAITING_PER_OPERATOR
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.ratelimit.simulation.reproduction import CannotSimulate
@@ -58,11 +59,14 @@ async def test_simulations_that_wait_are_bounded_and_leave_with_their_request(
     await ops.send_requests("42", 10)
     requests = [
         asyncio.create_task(operator.post(SIMULATE, json={"rate": "5/minute"}))
-        for _ in range(MAX_WAITING + 1)
+        for _ in range(MAX_WAITING_PER_OPERATOR + 1)
     ]
     done, waiting = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
     [refused] = [it.result() for it in done]
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    other = {"Authorization": f"Bearer {ops.token(READ, subject='other')}"}
+    simulated = await operator.post(SIMULATE, json={"rate": "5/minute"}, headers=other)
+    assert simulated.status_code == 200, simulated.text
     for it in waiting:
         it.cancel()
     async with asyncio.timeout(20):

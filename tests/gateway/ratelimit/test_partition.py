@@ -107,6 +107,13 @@ def test_a_user_id_of_32_hexadecimal_digits_is_no_hash_without_its_mark() -> Non
         parse_key(policy, "service:#" + "9f" * 16)
 
 
+@pytest.mark.parametrize("value", ["#1", "#", "#9f2c", "#" + "9F" * 16, "#" + "9f" * 16 + "0"])
+@pytest.mark.parametrize("kind", ["user", "subject"])
+def test_a_value_that_is_nearly_a_hash_is_refused(kind: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r"is no hash: after # come 32 .* begins with # has no"):
+        parse_key(RateLimit("p", "1/second"), f"{kind}:{value}")
+
+
 def test_an_operator_names_an_address_and_no_other_kind_of_key() -> None:
     policy = RateLimit("p", "1/second", per="address")
     assert parse_key(policy, "address:2001:db8::1").make_partition("") == "address:2001:db8::"

@@ -23,7 +23,7 @@ def make_limit(kind: Kind = "rate", name: str = "chats", **tiers: str) -> Limit:
 
 
 def create(limit: Limit, rate: str | None, **options: Any) -> dict[str, Any]:
-    given = {"burst": None, "tier": None, **options}
+    given = {"burst": None, "tier": None, "new_tier": False, **options}
     return create_rate_patch(argparse.Namespace(rate=rate, **given), limit)
 
 
@@ -45,11 +45,15 @@ def test_the_rate_of_a_tier_keeps_the_other_tiers() -> None:
     assert create(limit, "90/minute", tier="pro") == {"tiers": {"pro": "90/minute"}}
 
 
-def test_a_new_tier_is_announced_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    create(make_limit(free="10/minute"), "90/minute", tier="gold")
-    assert capsys.readouterr().err == "lockgate: the tier gold is new; chats has: free\n"
-    create(make_limit(free="10/minute"), "90/minute", tier="free")
-    assert capsys.readouterr().err == ""
+def test_a_tier_that_the_policy_does_not_have_is_refused_unless_it_is_new() -> None:
+    limit = make_limit(free="10/minute")
+    with pytest.raises(InvalidRate, match=r"has no tier gold, but free; .* add --new-tier"):
+        create(limit, "90/minute", tier="gold")
+    with pytest.raises(InvalidRate, match=r"did you mean free\?"):
+        create(limit, "90/minute", tier="fre")
+    given = create(limit, "90/minute", tier="gold", new_tier=True)
+    assert given == {"tiers": {"gold": "90/minute"}}
+    create(limit, "90/minute", tier="free")
 
 
 def test_tiers_are_shown() -> None:

@@ -103,7 +103,14 @@ def change(place: str, value: object) -> Callable[[list[Line]], None]:
     return apply
 
 
-BAD_LINES = {
+def add(items: Line) -> Callable[[list[Line]], None]:
+    """Return what adds a line of items."""
+    return lambda lines: lines.append({"items": items})
+
+
+KEY = "lockgate:{user:a}:exact:10"
+RULE = ["exact", "exact", "sliding_window", 3, 10_000_000, 0, False, 0]
+BAD_LINES: dict[str, tuple[Callable[[list[Line]], object], str]] = {
     "version": (lambda lines: lines[0].update(version=2), "version 2 of the format; expected 1"),
     "header": (lambda lines: lines.pop(0), "line 1: format: Field required"),
     "unknown": (lambda lines: lines[1].update(more=1), "line 2: more: Extra inputs are not"),
@@ -113,13 +120,58 @@ BAD_LINES = {
     "early": (change("recording.to_epoch", -(2**62)), "recording: .* before the year 2200"),
     "last": (change("recording.end", 2**62), "recording: .* before the year 2200"),
     "backwards": (change("recording.begin", 2**62), "begin must not be after end"),
-    "rows": (change("segment.rows", 3), r"columns of \{10\} rows; expected 3"),
+    "rows": (change("segment.rows", 3), "line 7: flags: a segment with more than 3 of them"),
+    "fewer rows": (change("segment.rows", 11), r"columns of \{10\} rows; expected 11"),
     "values": (change("items.values", [1]), "it has 1 values, not 15"),
     "key": (change("items.keys", [9] * 10), "there is no key with the number 9"),
     "kind": (change("items.flags", [255] * 10), "a row has the kind 255"),
     "cut": (change("items.flags", [7] * 10), "the last request is cut off"),
     "rules": (change("items.key_table", [["a", "b", None, 7]]), "no rules with the number 7"),
-    "states": (change("items.states", [[5, "a", []], [1, "a", []]]), "the states are in no order"),
+    "states": (change("items.states", [[5, KEY, []], [1, KEY, []]]), "the states are in no order"),
+    "state of no key": (
+        change("items.states", [[5, "a", []]]),
+        "of a, which is no key",
+    ),
+    "state of no row": (change("items.states", [[10, KEY, []]]), "states: the row: a segment with"),
+    "large state": (change("items.states", [[0, KEY, [1] * 961]]), "at most 960"),
+    "negative state": (change("items.states", [[0, KEY, [-1]]]), "states.0.2.0: Input should be"),
+    "values beyond": (change("items.values", [0] * 61), "values: a segment with more than 60"),
+    "prefix": (add({"prefixes": ["a"]}), "prefixes.0: String should match"),
+    "cost": (change("items.costs", [10**9] * 10), "a decision has the number 1000000000"),
+    "negative cost": (change("items.costs", [-1] * 10), "a decision has the number -1"),
+    "empty": (lambda lines: lines.append({}), "must have one of recording, segment and items"),
+    "no items": (add({}), "it must have one list"),
+    "two lists": (add({"flags": [1], "keys": [1]}), "it must have one list"),
+    "empty list": (add({"flags": []}), "items.flags: it must have at least one item"),
+    "long list": (add({"flags": [1] * 1001}), "flags: List should have at most 1000"),
+    "short lines": (
+        lambda lines: lines.insert(-1, lines[-2]),
+        "costs goes on after a line that was not full",
+    ),
+    "many rules": (
+        change("items.rule_sets", [[RULE] * 6]),
+        "rule_sets.0: List should have at most 5",
+    ),
+    "many segments": (
+        lambda lines: lines.extend([{"segment": {"rows": 0}}] * 16),
+        "more than 16 segments",
+    ),
+    "quota": (
+        change("items.rule_sets", [[["a", "a", "gcra", 2**31 + 1, 10**6, 1, False, 0]]]),
+        "rule_sets.0.0.3: Input should be less than or equal to 2147483648",
+    ),
+    "window": (
+        change("items.rule_sets", [[["a", "a", "gcra", 1, 1, 1, False, 0]]]),
+        "a window of 1 us is no whole number of seconds",
+    ),
+    "long window": (
+        change("items.rule_sets", [[["a", "a", "gcra", 1, 10**16, 1, False, 0]]]),
+        "rule_sets.0.0.4: Input should be less than or equal to",
+    ),
+    "large burst": (
+        change("items.rule_sets", [[["a", "a", "gcra", 1, 10**14, 999, False, 0]]]),
+        "a burst of 999 is too large for its window",
+    ),
     "burst": (
         change("items.rule_sets", [[["a", "a", "gcra", 1, 1, 0, False, 0]]]),
         "a burst of 0 does not belong to gcra",
