@@ -88,15 +88,6 @@ async def test_an_operator_with_unfinished_bodies_leaves_room_for_others(
             it.cancel()
 
 
-async def test_the_latest_simulation_of_a_policy_wins(
-    ops: OpsServer, operator: httpx.AsyncClient
-) -> None:
-    await ops.send_requests("42", 100)
-    sent = [operator.post("/limits/dashboards/simulate", json={}) for _ in range(20)]
-    found = sorted(it.status_code for it in await asyncio.gather(*sent))
-    assert found == [200, *[409] * 19]
-
-
 @pytest.mark.parametrize("bound", ["MAX_WAITING", "MAX_WAITING_PER_OPERATOR"])
 async def test_simulations_that_would_wait_long_are_refused(
     ops: OpsServer, operator: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, bound: str

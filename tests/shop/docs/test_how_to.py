@@ -162,6 +162,7 @@ def test_every_log_event_is_on_the_production_page() -> None:
     sources = [path.read_text() for path in (ROOT / "gateway").rglob("*.py")]
     calls = re.findall(r"\blog_event\((.*?)(?:\*\*|\)\n)", "\n".join(sources), re.DOTALL)
     calls += re.findall(r"\breport_wait\((.*?)\)", "\n".join(sources))
+    calls += re.findall(r"\bRedisExchanges\((.*?)\)", "\n".join(sources))
     calls += re.findall(r"^ *event = (.*)$", "\n".join(sources), re.MULTILINE)
     logged = set(re.findall(r'"([a-z_]+\.[a-z_]+)"', " ".join(calls)))
     assert {"request.completed", "websocket.closed", "keys.fetch_failed"} <= logged
