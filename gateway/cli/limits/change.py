@@ -4,7 +4,7 @@ The change is based on the version that was shown, so it never overwrites that o
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.cli.limits.counts import describe_counts
@@ -36,6 +36,11 @@ from gateway.ops.models import Limit, SimulationResult
 from gateway.settings.errors import escape
 
 _MAX_KEYS = 5
+_OF_ALL_CALLERS = frozenset({"rate", "limit", "burst", "shadow", "until"})
+"""The rows that `describe_limit` describes, and their end."""
+
+_Difference = tuple[str, str, str]
+"""What differs: its name, what is in force, and what will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def make_change(
     print(_describe_policy(limit), file=stream)
     if not rows:
         print("Nothing will differ: no version is written.", file=stream)
-        return _finish(options, proposal, limit, None)
+        return _finish(options, proposal, limit, None, rows)
     print(format_rows(("", "IN FORCE NOW", "WILL BE"), rows), file=stream)
     simulation = None if options.no_simulation else _simulate(client, proposal)
     if isinstance(simulation, OpsClientError):
@@ -87,7 +92,7 @@ def make_change(
     except StaleVersion:
         return _explain_conflict(client, limit)
     found = simulation if isinstance(simulation, SimulationResult) else None
-    return _finish(options, proposal, changed, found)
+    return _finish(options, proposal, changed, found, rows)
 
 
 def describe_limit(limit: Limit) -> str:
@@ -103,15 +108,26 @@ def _finish(
     proposal: ProposedChange,
     after: Limit,
     simulation: SimulationResult | None,
+    differences: Sequence[_Difference],
 ) -> ExitStatus:
-    """Print the policy as it is now."""
+    """Print the policy as it is now: what it allows, or the tiers and overrides that differ."""
     if options.json:
         found = None if simulation is None else to_json(simulation)
         before = to_json(proposal.limit)
         print_json({"before": before, "after": to_json(after), "simulation": found})
     else:
-        print(f"{after.name} is at version {after.version}: {describe_limit(after)}")
+        result = _describe_result(after, differences)
+        print(f"{after.name} is at version {after.version}: {result}")
     return ExitStatus.DONE
+
+
+def _describe_result(after: Limit, differences: Sequence[_Difference]) -> str:
+    parts = [
+        escape(f"{name} {coming}") for name, _, coming in differences if name not in _OF_ALL_CALLERS
+    ]
+    if len(parts) < len(differences) or not parts:
+        parts.insert(0, describe_limit(after))
+    return ", ".join(parts)
 
 
 def _describe_policy(limit: Limit) -> str:
@@ -120,18 +136,23 @@ def _describe_policy(limit: Limit) -> str:
     )
 
 
-def _list_differences(proposal: ProposedChange) -> list[tuple[str, str, str]]:
-    """Return what differs: its name, what is in force, and what will be."""
+def _list_differences(proposal: ProposedChange) -> list[_Difference]:
     limit = proposal.limit
     former = _list_rows(get_values(limit.in_force), limit.live or {})
     coming = _list_rows(find_values(limit, proposal.document), proposal.document)
     names = [it for it in {**former, **coming} if former.get(it) != coming.get(it)]
-    return [(it, former.get(it, "-"), coming.get(it, "-")) for it in names]
+    return [(it, _find_row(former, it), _find_row(coming, it)) for it in names]
+
+
+def _find_row(rows: Mapping[str, str], name: str) -> str:
+    """Return the text of a row; only tiers and overrides can be absent."""
+    return rows.get(name) or ("none" if name.startswith("tier ") else "without an override")
 
 
 def _list_rows(values: Document, document: Document) -> dict[str, str]:
-    """Return the rows of the table for the values, their end, and each override."""
-    rows = {name: format_value(value) for name, value in values.items()}
+    """Return the rows of the table for the values, each tier, their end, and each override."""
+    rows = {name: format_value(value) for name, value in values.items() if name != "tiers"}
+    rows |= {f"tier {name}": str(rate) for name, rate in values["tiers"].items()}
     rows["until"] = _describe_until(document)
     overrides = document.get("overrides") or {}
     return rows | {

@@ -2,13 +2,16 @@
 
 import json
 import sys
+from argparse import Namespace
 
 import pytest
 
+from gateway.cli.limits.change import ProposedChange, make_change
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.ops.models import Limit
 from gateway.ops.ops_scopes import READ, WRITE
 from tests.gateway.cli.limits.conftest import Ops
+from tests.gateway.cli.limits.test_new_values import make_limit
 
 SET = ("set", "dashboards", "60/minute", "--reason", "database is slow")
 
@@ -25,7 +28,7 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert lines[2].split() == ["rate", "120/minute", "60/minute"]
     assert lines[3].startswith("until  no end        Friday 2099-12-04 ")
     assert lines[4].startswith("Simulated on 100 requests of 1 caller from ")
-    assert lines[5].startswith("Compared with what is in force now")
+    assert lines[5] == "Under dashboards: 100 requests. Compared with what is in force now:"
     assert lines[6].split() == ["newly", "refused", "40", "(40.0%)"]
     assert lines[7].split() == ["newly", "admitted", "0", "(0.0%)"]
     assert lines[8] == "  refused in all  0 -> 40"
@@ -151,7 +154,26 @@ def test_what_a_shadow_would_refuse_is_shown(ops: Ops) -> None:
     ops.send_requests("42", 125)
     output = ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
     assert "newly admitted  5 (4.0%)" in output
-    assert "5 more would be refused without shadow" in output
+    assert "5 of those admitted would be refused without shadow" in output
+
+
+def test_the_last_line_names_the_override_that_was_changed(ops: Ops) -> None:
+    override = ("override", "dashboards", "user:42", "--reason", "a", "--yes")
+    at = "dashboards is at version"
+    assert ops.print(*override, "--block").endswith(f"{at} 1: user:42 blocked\n")
+    assert ops.print(*override, "--times", "5").endswith(f"{at} 2: user:42 5 times the limit\n")
+    assert ops.print(*override, "--remove").endswith(f"{at} 3: user:42 without an override\n")
+
+
+def test_the_last_line_names_the_tier_that_was_changed(ops: Ops) -> None:
+    limit = make_limit(name="reports", gold="20/minute", pro="5/second")
+    options = Namespace(json=False, yes=True, no_simulation=True)
+    document = {"tiers": {"gold": "10/minute"}}
+    with ops.open_client(READ) as client:
+        make_change(options, client, ProposedChange(limit, document, lambda: limit))
+    *_, row, _, last = ops.capsys.readouterr().out.splitlines()
+    assert row.split() == ["tier", "gold", "20/minute", "10/minute"]
+    assert last == "reports is at version 0: tier gold 10/minute"
 
 
 def test_a_set_without_until_has_no_end(ops: Ops) -> None:
