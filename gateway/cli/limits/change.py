@@ -4,7 +4,7 @@ The change is based on the version that was shown, so it never overwrites that o
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.cli.limits.counts import describe_counts
@@ -26,6 +26,7 @@ from gateway.cli.limits.override_text import describe_override
 from gateway.cli.limits.terminal import (
     choose_stream,
     confirm,
+    explain_interrupt,
     format_rows,
     print_declined,
     print_json,
@@ -36,6 +37,8 @@ from gateway.ops.models import Limit, SimulationResult
 from gateway.settings.errors import escape
 
 _MAX_KEYS = 5
+_ABSENT = "-"
+_TIER = "tier "
 _OF_ALL_CALLERS = frozenset({"rate", "limit", "burst", "shadow", "until"})
 """The rows that `describe_limit` describes, and their end."""
 
@@ -88,7 +91,8 @@ def make_change(
     if not confirm(options, f"Change {limit.name}?"):
         return print_declined()
     try:
-        changed = proposal.send()
+        with explain_interrupt(f"{limit.name} may be changed: see `lockgate limits history`"):
+            changed = proposal.send()
     except StaleVersion:
         return _explain_conflict(client, limit)
     found = simulation if isinstance(simulation, SimulationResult) else None
@@ -98,7 +102,7 @@ def make_change(
 def describe_limit(limit: Limit) -> str:
     """Return what a policy allows, such as `10/second, 120/minute (shadow)`."""
     values = limit.in_force
-    text = f"{values.limit} at once" if values.rate is None else values.rate
+    text = f"{values.limit} at one time" if values.rate is None else values.rate
     burst = f", burst {values.burst}" if values.burst else ""
     return escape(text + burst) + (" (shadow)" if values.shadow else "")
 
@@ -123,11 +127,20 @@ def _finish(
 
 def _describe_result(after: Limit, differences: Sequence[_Difference]) -> str:
     parts = [
-        escape(f"{name} {coming}") for name, _, coming in differences if name not in _OF_ALL_CALLERS
+        escape(_describe_part(name, coming))
+        for name, _, coming in differences
+        if name not in _OF_ALL_CALLERS
     ]
     if len(parts) < len(differences) or not parts:
         parts.insert(0, describe_limit(after))
     return ", ".join(parts)
+
+
+def _describe_part(name: str, coming: str) -> str:
+    """Describe a tier or an override as it is now."""
+    if coming != _ABSENT:
+        return f"{name} {coming}"
+    return f"{name} removed" if name.startswith(_TIER) else f"{name} without an override"
 
 
 def _describe_policy(limit: Limit) -> str:
@@ -141,18 +154,13 @@ def _list_differences(proposal: ProposedChange) -> list[_Difference]:
     former = _list_rows(get_values(limit.in_force), limit.live or {})
     coming = _list_rows(find_values(limit, proposal.document), proposal.document)
     names = [it for it in {**former, **coming} if former.get(it) != coming.get(it)]
-    return [(it, _find_row(former, it), _find_row(coming, it)) for it in names]
-
-
-def _find_row(rows: Mapping[str, str], name: str) -> str:
-    """Return the text of a row; only tiers and overrides can be absent."""
-    return rows.get(name) or ("none" if name.startswith("tier ") else "without an override")
+    return [(it, former.get(it, _ABSENT), coming.get(it, _ABSENT)) for it in names]
 
 
 def _list_rows(values: Document, document: Document) -> dict[str, str]:
     """Return the rows of the table for the values, each tier, their end, and each override."""
     rows = {name: format_value(value) for name, value in values.items() if name != "tiers"}
-    rows |= {f"tier {name}": str(rate) for name, rate in values["tiers"].items()}
+    rows |= {f"{_TIER}{name}": str(rate) for name, rate in values["tiers"].items()}
     rows["until"] = _describe_until(document)
     overrides = document.get("overrides") or {}
     return rows | {
@@ -167,6 +175,7 @@ def _describe_until(document: Document) -> str:
     return f"{describe_end(document['until'])}{', which has passed' if is_over(document) else ''}"
 
 
+@explain_interrupt("nothing is changed")
 def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult | OpsClientError:
     """Simulate the change; return the error if that is impossible now.
 

@@ -32,23 +32,34 @@ def run(options: argparse.Namespace) -> int:
     restarted does not end it. A refusal of the ops app does, and a first reading without a
     response, because the address is wrong then.
     """
+    try:
+        with OpsClient(find_ops_address(options)) as client:
+            return _read(options, client)
+    except KeyboardInterrupt:
+        if sys.stdout.isatty():
+            print()  # the prompt of the shell follows the ^C otherwise
+        raise
+
+
+def _read(options: argparse.Namespace, client: OpsClient) -> ExitStatus:
+    """Return `FAILED` if the last of `--count` readings knows nothing of the traffic."""
     pause = Event()  # never set: a wait that Ctrl-C interrupts
-    readings = count() if options.count is None else range(options.count)
-    with OpsClient(find_ops_address(options)) as client:
-        for number in readings:
-            if number:
-                pause.wait(options.every)
-            try:
-                _print_reading(options, client.list_limits(), client.read_usage_now())
-            except OpsClientError as error:
-                is_refused = isinstance(error, OpsRefusal) and error.status < 500
-                if is_refused or not number:
-                    raise
-                print_error(f"{format_time(time.time())} {'; '.join(error.messages)}")
-    return ExitStatus.DONE
+    status = ExitStatus.DONE
+    for number in count() if options.count is None else range(options.count):
+        if number:
+            pause.wait(options.every)
+        try:
+            status = _print_reading(options, client.list_limits(), client.read_usage_now())
+        except OpsClientError as error:
+            is_refused = isinstance(error, OpsRefusal) and error.status < 500
+            if is_refused or not number:
+                raise
+            status = ExitStatus.FAILED
+            print_error(f"{format_time(time.time())} {'; '.join(error.messages)}")
+    return status
 
 
-def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageNow) -> None:
+def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageNow) -> ExitStatus:
     if options.json:
         versions = {it.name: it.version for it in limits.limits}
         print_json({**to_json(usage), "versions": versions})
@@ -56,11 +67,13 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
         # No rates: 0.0 would say that there are no requests.
         fault = escape(usage.fault)
         print_error(f"{format_time(usage.now)} nothing is known of the traffic: {fault}")
+        return ExitStatus.FAILED
     elif sys.stdout.isatty():
         print(_CLEAR + "\n".join(_iter_screen(limits, usage)))
     else:
         print(*_iter_lines(limits, usage), sep="\n")
     sys.stdout.flush()
+    return ExitStatus.DONE
 
 
 def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:

@@ -46,10 +46,10 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
 def test_a_concurrency_limit_has_a_number(ops: Ops) -> None:
     output = ops.print("set", "chats", "5", "--reason", "a", "--yes")
     assert ["limit", "2", "5"] in [line.split() for line in output.splitlines()]
-    assert output.endswith("chats is at version 1: 5 at once\n")
+    assert output.endswith("chats is at version 1: 5 at one time\n")
     status, _, errors = ops.run("set", "chats", "5/minute", "--reason", "a", "--yes")
     assert (status, ops.get("chats").version) == (2, 1)
-    assert "chats limits requests at once: RATE must be a number such as 20" in errors
+    assert "chats limits requests at one time: RATE must be a number such as 20" in errors
 
 
 @pytest.mark.parametrize("options", [[], ["--no-simulation"]])
@@ -199,6 +199,26 @@ def test_a_change_without_a_simulation(ops: Ops) -> None:
     assert "60/minute" in output
     assert "imulat" not in output
     assert json.loads(ops.print(*SET, "--no-simulation", "--yes", "--json"))["simulation"] is None
+
+
+def interrupt(*_: object, **__: object) -> Limit:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_at_the_question_changes_nothing(ops: Ops) -> None:
+    ops.type_line("y\n")
+    ops.monkeypatch.setattr(type(sys.stdin), "readline", interrupt)
+    status, _, errors = ops.run(*SET)
+    assert (status, ops.get().version) == (130, 0)
+    assert errors.endswith("[y/N] \nlockgate: interrupted: nothing is changed\n")
+
+
+def test_ctrl_c_while_the_change_is_made_leaves_a_doubt(ops: Ops) -> None:
+    ops.monkeypatch.setattr(OpsClient, "change_limit", interrupt)
+    status, _, errors = ops.run(*SET, "--yes")
+    assert status == 130
+    doubt = "interrupted: dashboards may be changed: see `lockgate limits history`"
+    assert errors == f"\nlockgate: {doubt}\n"
 
 
 def test_a_token_on_standard_input_needs_yes(ops: Ops) -> None:

@@ -23,6 +23,10 @@ class NoPause:
         assert seconds == 1
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "Event", NoPause)
@@ -51,8 +55,8 @@ def test_what_is_not_known_is_not_0(ops: Ops, monkeypatch: pytest.MonkeyPatch) -
     status, output, errors = ops.run("top", "dashboards")
     assert (status, output) == (1, "")
     assert "nothing is known of the traffic: no gateway process is heard" in errors
-    _, output, errors = ops.run("watch", "--count", "1")
-    assert output == ""
+    status, output, errors = ops.run("watch", "--count", "1")
+    assert (status, output) == (1, "")
     assert "nothing is known of the traffic: no gateway process is heard" in errors
     assert json.loads(ops.print("watch", "--count", "1", "--json"))["fault"]
 
@@ -104,6 +108,16 @@ def test_watch_outlives_a_reading_without_a_response(
     assert status == 0
     assert len(output.splitlines()) == 2 * len(POLICIES)
     assert errors.endswith("no ops app can be reached\n")
+
+
+def test_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    monkeypatch.setattr(NoPause, "wait", interrupt)
+    status, output, _ = ops.run("watch")
+    assert status == 130
+    assert output.endswith("Ctrl-C ends it.\n\n")
 
 
 def test_watch_ends_if_there_is_no_ops_app_from_the_start(ops: Ops) -> None:
