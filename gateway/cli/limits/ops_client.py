@@ -24,6 +24,7 @@ from gateway.ops.models import (
     Limit,
     LimitList,
     LimitUsage,
+    OpsStatus,
     SimulationResult,
     UsageNow,
 )
@@ -125,6 +126,10 @@ class OpsClient:
     def read_usage_now(self) -> UsageNow:
         """Return the requests per second under all policies."""
         return self._fetch(UsageNow, _Request("GET", "/usage"))
+
+    def read_status(self) -> OpsStatus:
+        """Return the state of all that the gateway needs, and of its processes."""
+        return self._fetch(OpsStatus, _Request("GET", "/status"))
 
     def look_up(
         self, name: str, key: str, issuer: str | None, tier: str | None = None

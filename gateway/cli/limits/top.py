@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
         print_json(to_json(usage))
         return ExitStatus.DONE
     if usage.fault is not None:
-        print_error(escape(f"nothing is known of the traffic: {usage.fault}"))
+        print_error(escape(usage.fault))
         return ExitStatus.FAILED
     rows = [(it.key, it.caller or "-", str(it.allowed), str(it.refused)) for it in usage.top_keys]
     print(format_rows(_HEAD, rows))

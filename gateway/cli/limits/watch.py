@@ -65,8 +65,7 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
         print_json({**to_json(usage), "versions": versions})
     elif usage.fault is not None:
         # No rates: 0.0 would say that there are no requests.
-        fault = escape(usage.fault)
-        print_error(f"{format_time(usage.now)} nothing is known of the traffic: {fault}")
+        print_error(f"{format_time(usage.now)} {escape(usage.fault)}")
         return ExitStatus.FAILED
     elif sys.stdout.isatty():
         print(_CLEAR + "\n".join(_iter_screen(limits, usage)))

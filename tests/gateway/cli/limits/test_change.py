@@ -33,7 +33,7 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert lines[7].split() == ["newly", "admitted", "0", "(0.0%)"]
     assert lines[8] == "  refused in all  0 -> 40"
     assert lines[10].split()[1:] == ["user:42", "100", "40", "0"]
-    assert lines[11].startswith("Accuracy: The rules in force reproduce all decisions of 100")
+    assert lines[11].startswith("Accuracy: The replay reproduces the decisions of all 100")
     assert lines[12] == "Counts go on: each caller keeps what it has used."
     assert lines[13] == "dashboards is at version 1: 60/minute"
     limit = ops.get()

@@ -51,13 +51,13 @@ def test_top_counts_what_only_shadow_admits(ops: Ops) -> None:
 
 
 def test_what_is_not_known_is_not_0(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OwnTraffic, "find_fault", lambda _: "no gateway process is heard")
+    monkeypatch.setattr(OwnTraffic, "find_fault", lambda _: "the traffic cannot be read")
     status, output, errors = ops.run("top", "dashboards")
     assert (status, output) == (1, "")
-    assert "nothing is known of the traffic: no gateway process is heard" in errors
+    assert "the traffic cannot be read" in errors
     status, output, errors = ops.run("watch", "--count", "1")
     assert (status, output) == (1, "")
-    assert "nothing is known of the traffic: no gateway process is heard" in errors
+    assert "the traffic cannot be read" in errors
     assert json.loads(ops.print("watch", "--count", "1", "--json"))["fault"]
 
 
