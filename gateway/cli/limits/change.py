@@ -23,6 +23,7 @@ from gateway.cli.limits.limit_document import (
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import NoSimulation, OpsClientError, OpsRefusal, StaleVersion
 from gateway.cli.limits.override_text import describe_override
+from gateway.cli.limits.redis_notice import warn_of_lost_redis
 from gateway.cli.limits.terminal import (
     choose_stream,
     confirm,
@@ -76,6 +77,7 @@ def make_change(
         OpsClientError: the ops app has refused; nothing is changed.
     """
     limit, stream = proposal.limit, choose_stream(options)
+    warn_of_lost_redis(client)
     rows = _list_differences(proposal)
     print(_describe_policy(limit), file=stream)
     if not rows:

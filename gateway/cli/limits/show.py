@@ -50,8 +50,8 @@ def _iter_lines(limit: Limit) -> Iterator[str]:
     if values.tier_claim is not None:
         yield escape(f"the tier of a caller is its claim {values.tier_claim}")
     yield ""
-    values_of = [_to_row(limit, name) for name in VALUES]
-    yield format_rows(_HEAD, [it for it in values_of if set(it[1:]) != {"-"}])
+    value_rows = [_to_row(limit, name) for name in VALUES]
+    yield format_rows(_HEAD, [it for it in value_rows if set(it[1:]) != {"-"}])
     if limit.overrides:
         rows = map(_to_override_row, limit.overrides)
         yield f"\n{format_rows(_OVERRIDES_HEAD, rows)}"

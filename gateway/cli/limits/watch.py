@@ -19,7 +19,7 @@ from gateway.cli.time_format import format_time
 from gateway.ops.models import LimitList, UsageNow, UsageRates
 from gateway.settings.errors import escape
 
-_HEAD = ("POLICY", "VERSION", "LIMIT", "ALLOWED/S", "REFUSED/S", "SHADOW-REFUSED/S")
+_HEAD = ("POLICY", "VERSION", "ALLOWED/S", "REFUSED/S", "SHADOW-REFUSED/S", "LIMIT")
 _NONE = UsageRates(allowed=0, refused=0, shadow_refused=0)
 _OTHER_LINES = 3  # above and below the table, and that of the cursor
 _CLEAR = "\x1b[H\x1b[2J"  # the cursor to the top left, and erase (ECMA-48)
@@ -68,7 +68,8 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
         print_error(f"{format_time(usage.now)} {escape(usage.fault)}")
         return ExitStatus.FAILED
     elif sys.stdout.isatty():
-        print(_CLEAR + "\n".join(_iter_screen(limits, usage)))
+        columns = get_terminal_size().columns  # a line that breaks would need two
+        print(_CLEAR + "\n".join(line[:columns] for line in _iter_screen(limits, usage)))
     else:
         print(*_iter_lines(limits, usage), sep="\n")
     sys.stdout.flush()
@@ -77,7 +78,8 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
 
 def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
     seen = ", ".join(f"{it.name} ({it.last_seen_seconds:.0f} s ago)" for it in usage.processes)
-    yield f"{format_time(usage.now)}  processes seen: {escape(seen) or 'none'}"
+    count = len(usage.processes)
+    yield f"{format_time(usage.now)}  processes seen: {count}{f', {escape(seen)}' if seen else ''}"
     table = format_rows(_HEAD, _iter_rows(limits, usage)).splitlines()
     shown = max(2, get_terminal_size().lines - _OTHER_LINES)
     yield from table[:shown]
@@ -88,7 +90,7 @@ def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
 def _iter_lines(limits: LimitList, usage: UsageNow) -> Iterator[str]:
     """Yield a line for each policy, which a program can split at its spaces."""
     at = format_time(usage.now)
-    for name, version, limit, allowed, refused, shadow in _iter_rows(limits, usage):
+    for name, version, allowed, refused, shadow, limit in _iter_rows(limits, usage):
         yield (
             f"{at} {name} version={version} allowed={allowed} refused={refused} "
             f"shadow_refused={shadow} limit={limit}"
@@ -102,6 +104,6 @@ def _iter_rows(limits: LimitList, usage: UsageNow) -> Iterator[tuple[str, ...]]:
         yield (
             limit.name,
             str(limit.version),
-            describe_limit(limit),
             *(f"{it:.1f}" for it in numbers),
+            describe_limit(limit),
         )

@@ -16,7 +16,13 @@ from tests.gateway.cli.limits.test_ops_client import serve
 
 def test_the_list_has_a_row_for_each_policy(ops: Ops) -> None:
     ops.print("set", "dashboards", "5/second", "--reason", "a", "--yes", "--until", "2h")
-    head, *rows = ops.print("list").splitlines()
+    table, _, notes = ops.print("list").partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 80, "the table fits a narrow terminal"
+    changed, until = notes.splitlines()
+    assert changed.startswith("dashboards: changed 2")
+    assert changed.endswith(" by operator (https://identity.demo.invalid): a")
+    assert until.startswith("dashboards: until ")
+    head, *rows = table.splitlines()
     assert head.split()[:4] == ["POLICY", "VERSION", "FROM", "LIMIT"]
     assert [row.split()[:4] for row in rows] == [
         ["dashboards", "1", "live", "5/second"],
