@@ -13,6 +13,7 @@ from gateway.app_loader import Application, load_application
 from gateway.auth.route_access import Requires
 from gateway.cli.demo_database import add_demo_client, use_database_in
 from gateway.cli.demo_settings import list_replaced, replace_addresses
+from gateway.cli.limits.ops_address import DEFAULT_URL
 from gateway.cli.own_command import format_own_command
 from gateway.cli.signals import handle_signals, ignore_reload_signals
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
@@ -27,6 +28,7 @@ from gateway.route_list import list_routes
 from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
+from gateway.settings.client_variables import OPS_TOKEN_VARIABLE, OPS_URL_VARIABLE
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
@@ -183,10 +185,22 @@ def _format_welcome(urls: _Urls, fakes: RunningFakes, settings: Settings, secret
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
         f"With its secret, the client {client} gets a token of its own from the gateway:\n\n"
         f"curl -s -u {client}:{secret} -d grant_type=client_credentials {url}{token_path}\n\n"
-        f"Operators tune the limits at {urls.ops}, with `lockgate limits list`, or in the "
-        f"console there with this token:\n\n{fakes.operator_token}\n\n"
+        f"{_format_operator(urls.ops, fakes.operator_token)}"
         f"{_format_commands(urls, fakes, settings, secret)}"
     )
+
+
+def _format_operator(ops_url: str, token: str) -> str:
+    """Say how an operator changes limits; `lockgate limits` finds a demo at its own address."""
+    command = f"{format_own_command()} limits list"
+    head = (
+        f"Operators tune the limits at {ops_url}, in a console with this token, which is valid for "
+        f"an hour:\n\n{token}\n\n"
+    )
+    if ops_url == DEFAULT_URL:
+        return f"{head}`{command}` lists them, and `limits set --help` says how to change one.\n\n"
+    variables = f"{OPS_URL_VARIABLE}={ops_url} {OPS_TOKEN_VARIABLE}={token}"
+    return f"{head}The same from a shell:\n\nexport {variables}\n{command}\n\n"
 
 
 def _format_commands(urls: _Urls, fakes: RunningFakes, settings: Settings, secret: str) -> str:
@@ -200,7 +214,7 @@ def _format_commands(urls: _Urls, fakes: RunningFakes, settings: Settings, secre
         "OPS_TOKEN": fakes.operator_token,
     }
     line = " ".join(f"{name}={value}" for name, value in variables.items())
-    head = "Then this, and any of the lines below it:\n"
+    head = "Then this, and the lines below it, in this order:\n"
     return "\n".join([head, f"{line}\n", *settings.demo.commands, "\n"])
 
 

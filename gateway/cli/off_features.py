@@ -26,6 +26,12 @@ def list_off_features(settings: Settings) -> list[OffFeature]:
         "API keys": [] if settings.database_url else ["database_url"],
         "OAuth": list_missing(settings),
         "the ops API": [] if settings.ops.audience else ["ops.audience"],
+        "changes of limits": _list_missing_for_changes(settings),
         "DPoP": ["redis_url"] if is_shared_cache_missing(settings) else [],
     }
     return [OffFeature(name, missing) for name, missing in needs.items() if missing]
+
+
+def _list_missing_for_changes(settings: Settings) -> list[str]:
+    """Live limits are kept in the database; without the ops API, there are none."""
+    return ["database_url"] if settings.ops.audience and not settings.database_url else []

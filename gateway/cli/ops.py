@@ -65,8 +65,10 @@ async def _serve(gateway: CheckedGateway) -> None:
             log_event(log, "ops.started", url=server.url)
             if missing := _list_missing(settings):
                 log_event(log, "ops.without_traffic", WARNING, needs=", ".join(missing))
+            if settings.database_url is None:
+                log_event(log, "ops.without_changes", WARNING, needs="database_url")
             received = await signals.wait()
-            log_event(log, "gateway.stopping", signal=received.name, drain_seconds=0)
+            log_event(log, "ops.stopping", signal=received.name)
 
 
 def _list_missing(settings: Settings) -> list[str]:

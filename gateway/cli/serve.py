@@ -79,7 +79,7 @@ def _log_ops(settings: Settings, server: RunningServer | None) -> None:
     if server is not None:
         log_event(log, "ops.started", url=server.url)
     elif settings.ops.audience is not None:
-        log_event(log, "ops.apart", processes=settings.counters.processes)
+        log_event(log, "ops.not_served", processes=settings.counters.processes)
 
 
 def _describe_package(application: Application) -> dict[str, str]:

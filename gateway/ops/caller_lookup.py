@@ -123,6 +123,7 @@ def _describe_standing(standing: Standing, least: int) -> RuleStanding:
     return RuleStanding(
         label=rule.label,
         quota=rule.quota,
+        burst=rule.burst or None,
         window_seconds=rule.window / MICROSECONDS,
         remaining=standing.remaining,
         reset_seconds=round(standing.reset, 3),
@@ -159,16 +160,25 @@ def _describe_tightest(
     policy: Policy, standings: Sequence[RuleStanding], *, is_limited: bool
 ) -> str:
     """Describe the rule of which the least is left."""
-    least = min(standings, key=lambda it: it.remaining / it.quota)
+    least = min(standings, key=lambda it: it.remaining / (it.burst or it.quota))
     is_rate = isinstance(policy, RateLimit)
-    span = f"in {least.window_seconds:g} s" if is_rate else "at once"
-    left = f"{least.remaining} of {least.quota} requests {span} are left ({least.label})"
+    left = f"{least.remaining} of {_describe_quota(least, is_rate=is_rate)} are left"
+    left += f" ({least.label})"
     if policy.shadow and least.retry_after_seconds:
         return f"Over the limit, which is in shadow: {left}."
     if not is_limited:
         return f"Not limited: {left}."
     again = f"; some come back in {ceil(least.retry_after_seconds)} s" if is_rate else ""
     return f"Over the limit: {left}{again}."
+
+
+def _describe_quota(rule: RuleStanding, *, is_rate: bool) -> str:
+    if not is_rate:
+        return f"{rule.quota} requests at one time"
+    window = f"in {rule.window_seconds:g} s"
+    if rule.burst is None:
+        return f"{rule.quota} requests {window}"
+    return f"a burst of {rule.burst} requests, at {rule.quota} {window},"
 
 
 def _iter_override_notes(override: Override | None, *, is_limited: bool) -> Iterator[str]:
@@ -178,18 +188,18 @@ def _iter_override_notes(override: Override | None, *, is_limited: bool) -> Iter
     span = f"{_describe_end(override)}{reason}."
     if override.kind == "block":
         effect = "refuses" if is_limited else "would refuse"
-        yield f"An override {effect} all requests {span}"
+        yield f"An override {effect} all requests{span}"
     elif override.kind == "allow":
-        yield f"An override admits all requests {span}"
+        yield f"An override admits all requests{span}"
     else:
-        yield f"An override is in force {span}"
+        yield f"An override is in force{span}"
 
 
 def _describe_end(override: Override) -> str:
     if override.until is None:
-        return "without an end"
+        return ""
     until = override.until.astimezone(UTC).replace(tzinfo=None)
-    return f"until {until.isoformat(sep=' ', timespec='seconds')} UTC"
+    return f" until {until.isoformat(sep=' ', timespec='seconds')} UTC"
 
 
 def _iter_notes(policy: Policy, tier: str | None) -> Iterator[str]:

@@ -22,7 +22,7 @@ _CACHE_SECONDS = 5.0
 _UNREACHABLE = "unreachable"
 _MAX_NAMES = 10_000
 
-_UNHEARD = "no gateway process is heard"
+_UNREAD = "the traffic of the gateway processes cannot be read"
 
 
 class GatheredTraffic(Traffic):
@@ -70,13 +70,13 @@ class GatheredTraffic(Traffic):
         return [] if self._registry is None else self._registry.list_processes()
 
     def find_fault(self) -> str:
-        """Return why no process is heard; "" if one is."""
+        """Return why nothing is known of the traffic; "" if something is."""
         if self._registry is None:
-            return f"{_UNHEARD}: that needs `redis_url`"
+            return f"{_UNREAD}: that needs `redis_url`"
         if self._registry.failure:
-            return f"{_UNHEARD}: Redis does not respond ({self._registry.failure})"
+            return f"{_UNREAD}: Redis does not respond ({self._registry.failure})"
         if not self._registry.list_processes():
-            return f"{_UNHEARD}: none uses this Redis and this `counters.key_prefix`"
+            return f"{_UNREAD}: none of them uses this Redis and this `counters.key_prefix`"
         return ""
 
     def get_services(self) -> Mapping[str, str]:

@@ -242,10 +242,14 @@ class UsageNow(BaseModel):
 
 
 class RuleStanding(BaseModel):
-    """One rule of a policy, and where a caller stands under it; times are in seconds."""
+    """One rule of a policy, and where a caller stands under it; times are in seconds.
+
+    `remaining` is of the `burst`, if there is one, and of the `quota` otherwise.
+    """
 
     label: str
     quota: int
+    burst: int | None
     window_seconds: float
     remaining: int
     reset_seconds: float

@@ -35,6 +35,8 @@ class Rate:
             raise ValueError(
                 f"{text!r} is not a rate; write a count, a slash and a unit "
                 f"({', '.join(UNITS)}), such as 120/minute or 10/5minutes"
+                + "; the count is at least 1"
+                * text.strip().startswith("0")
             )
         return cls(int(match["quota"]), int(match["multiple"] or 1) * UNITS[match["unit"]])
 

@@ -85,7 +85,7 @@ def test_lockgate_ops_hears_all_gateways_and_names_them(
         for gateway in (one, two, one):
             page = send_request("GET", f"{gateway.url}/dashboard/42", headers=headers)
             assert page.status_code == 200
-        assert "ops.apart" in [event["event"] for event in one.read_events()]
+        assert "ops.not_served" in [event["event"] for event in one.read_events()]
         operator = Operator(ops.ops_url, get_operator_token(demo))
         heard = operator.wait_for("/usage", lambda it: len(it["processes"]) == 2)
         names = " ".join(it["name"] for it in heard["processes"])
@@ -97,3 +97,6 @@ def test_lockgate_ops_hears_all_gateways_and_names_them(
         assert one.stop() == 0
         operator.wait_for("/usage", lambda it: len(it["processes"]) == 1)
         assert ops.stop() == 0
+        events = [event["event"] for event in ops.read_events()]
+        assert "ops.without_changes" in events  # it has no database
+        assert events[-1] == "ops.stopping"

@@ -89,8 +89,17 @@ def test_six_commands_call_for_the_client_and_for_the_user_until_the_revocation(
     assert re.findall(r"HTTP/1\.1 (\d+)", revoked) == ["200", "200", "401"]
 
 
+def test_on_any_ports_the_printed_command_of_operators_is_for_this_demo(shop: Demo) -> None:
+    """Not for one at the usual port, which may be of another gateway."""
+    variables = shop.find_line("export LOCKGATE_OPS_URL=")
+    assert f"LOCKGATE_OPS_URL={shop.ops} " in variables
+    command = shop.output.partition(f"{variables}\n")[2].partition("\n")[0]
+    assert command.endswith(" limits list")
+    assert "dashboards" in run_command(f"{variables}; {command}")
+
+
 def test_an_operator_tightens_the_limit_of_the_dashboard_and_rolls_it_back(shop: Demo) -> None:
-    tighten, roll_back = [
+    tighten, call, roll_back = [
         command.replace(".venv/bin/lockgate", f"{sys.executable} -m gateway.cli")
         for command in shop.commands[11:]
     ]
@@ -99,6 +108,7 @@ def test_an_operator_tightens_the_limit_of_the_dashboard_and_rolls_it_back(shop:
         return run_curl(shop).headers["ratelimit-policy"]
 
     assert "5/minute" in run_command(tighten)
+    assert '"dashboards";q=5;w=60' in run_command(call)
     assert get_policy() == '"dashboards";q=5;w=60'
     run_command(roll_back)
     assert get_policy() == '"dashboards";q=120;w=60'

@@ -32,9 +32,9 @@ def add_to(subcommands: Subcommands) -> None:
     )
     parser.add_argument(
         "shell",
-        choices=(*_RENDERERS, "policies"),
-        metavar="bash|zsh|fish|policies",
-        help="the shell; `policies` prints the names of the policies, as the scripts call it",
+        choices=(*_RENDERERS, "policies"),  # the scripts call it with `policies`
+        metavar="bash|zsh|fish",
+        help="the shell",
     )
 
 

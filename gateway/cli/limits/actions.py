@@ -26,7 +26,8 @@ def add_to(subcommands: Subcommands) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for add in (
         _add_list, _add_show, _add_set, _add_shadow, _add_override, _add_simulate, _add_history,
-        _add_rollback, _add_top, _add_watch, _add_who, _add_reset, _add_record, _add_plan,
+        _add_rollback, _add_top, _add_watch, _add_status, _add_who, _add_reset, _add_record,
+        _add_plan,
     ):  # fmt: skip
         add(actions)
     for name, action in actions.choices.items():
@@ -166,6 +167,11 @@ def _add_watch(actions: Subcommands) -> None:
     watch.add_argument(
         "--count", type=within(1, 1_000_000), metavar="N", help="end after N readings"
     )
+
+
+def _add_status(actions: Subcommands) -> None:
+    purpose = "Show the state of Redis, the database, providers, services and gateway processes."
+    _add_action(actions, "status", purpose, "lockgate limits status")
 
 
 def _add_who(actions: Subcommands) -> None:

@@ -4,7 +4,7 @@ The change is based on the version that was shown, so it never overwrites that o
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.cli.limits.counts import describe_counts
@@ -24,9 +24,11 @@ from gateway.cli.limits.limit_document import (
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import NoSimulation, OpsClientError, OpsRefusal, StaleVersion
 from gateway.cli.limits.override_text import describe_override
+from gateway.cli.limits.redis_notice import warn_of_lost_redis
 from gateway.cli.limits.terminal import (
     choose_stream,
     confirm,
+    explain_interrupt,
     format_rows,
     print_declined,
     print_json,
@@ -37,6 +39,13 @@ from gateway.ops.models import Limit, SimulationResult
 from gateway.settings.errors import escape
 
 _MAX_KEYS = 5
+_ABSENT = "-"
+_TIER = "tier "
+_OF_ALL_CALLERS = frozenset({"rate", "limit", "burst", "shadow", "until"})
+"""The rows that `describe_limit` describes, and their end."""
+
+_Difference = tuple[str, str, str]
+"""What differs: its name, what is in force, and what will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +83,12 @@ def make_change(
         OpsClientError: the ops app has refused; nothing is changed.
     """
     limit, stream = proposal.limit, choose_stream(options)
+    warn_of_lost_redis(client)
     rows = _list_differences(proposal)
     print(_describe_policy(limit), file=stream)
     if not rows:
         print("Nothing will differ: no version is written.", file=stream)
-        return _finish(options, proposal, limit, None)
+        return _finish(options, proposal, limit, None, rows)
     print(format_rows(("", "IN FORCE NOW", "WILL BE"), rows), file=stream)
     if proposal.note:
         print(proposal.note, file=stream)
@@ -91,17 +101,18 @@ def make_change(
     if not confirm(options, f"Change {limit.name}?"):
         return print_declined()
     try:
-        changed = proposal.send()
+        with explain_interrupt(f"{limit.name} may be changed: see `lockgate limits history`"):
+            changed = proposal.send()
     except StaleVersion:
         return _explain_conflict(client, limit)
     found = simulation if isinstance(simulation, SimulationResult) else None
-    return _finish(options, proposal, changed, found)
+    return _finish(options, proposal, changed, found, rows)
 
 
 def describe_limit(limit: Limit) -> str:
     """Return what a policy allows, such as `10/second, 120/minute (shadow)`."""
     values = limit.in_force
-    text = f"{values.limit} at once" if values.rate is None else values.rate
+    text = f"{values.limit} at one time" if values.rate is None else values.rate
     burst = f", burst {values.burst}" if values.burst else ""
     return escape(text + burst) + (" (shadow)" if values.shadow else "")
 
@@ -111,15 +122,35 @@ def _finish(
     proposal: ProposedChange,
     after: Limit,
     simulation: SimulationResult | None,
+    differences: Sequence[_Difference],
 ) -> ExitStatus:
-    """Print the policy as it is now."""
+    """Print the policy as it is now: what it allows, or the tiers and overrides that differ."""
     if options.json:
         found = None if simulation is None else to_json(simulation)
         before = to_json(proposal.limit)
         print_json({"before": before, "after": to_json(after), "simulation": found})
     else:
-        print(f"{after.name} is at version {after.version}: {describe_limit(after)}")
+        result = _describe_result(after, differences)
+        print(f"{after.name} is at version {after.version}: {result}")
     return ExitStatus.DONE
+
+
+def _describe_result(after: Limit, differences: Sequence[_Difference]) -> str:
+    parts = [
+        escape(_describe_part(name, coming))
+        for name, _, coming in differences
+        if name not in _OF_ALL_CALLERS
+    ]
+    if len(parts) < len(differences) or not parts:
+        parts.insert(0, describe_limit(after))
+    return ", ".join(parts)
+
+
+def _describe_part(name: str, coming: str) -> str:
+    """Describe a tier or an override as it is now."""
+    if coming != _ABSENT:
+        return f"{name} {coming}"
+    return f"{name} removed" if name.startswith(_TIER) else f"{name} without an override"
 
 
 def _describe_policy(limit: Limit) -> str:
@@ -128,18 +159,18 @@ def _describe_policy(limit: Limit) -> str:
     )
 
 
-def _list_differences(proposal: ProposedChange) -> list[tuple[str, str, str]]:
-    """Return what differs: its name, what is in force, and what will be."""
+def _list_differences(proposal: ProposedChange) -> list[_Difference]:
     limit = proposal.limit
     former = _list_rows(get_values(limit.in_force), limit.live or {})
     coming = _list_rows(find_values(limit, proposal.document), proposal.document)
     names = [it for it in {**former, **coming} if former.get(it) != coming.get(it)]
-    return [(it, former.get(it, "-"), coming.get(it, "-")) for it in names]
+    return [(it, former.get(it, _ABSENT), coming.get(it, _ABSENT)) for it in names]
 
 
 def _list_rows(values: Document, document: Document) -> dict[str, str]:
-    """Return the rows of the table for the values, their end, and each override."""
-    rows = {name: format_value(value) for name, value in values.items()}
+    """Return the rows of the table for the values, each tier, their end, and each override."""
+    rows = {name: format_value(value) for name, value in values.items() if name != "tiers"}
+    rows |= {f"{_TIER}{name}": str(rate) for name, rate in values["tiers"].items()}
     rows["until"] = _describe_until(document)
     overrides = document.get("overrides") or {}
     return rows | {
@@ -154,6 +185,7 @@ def _describe_until(document: Document) -> str:
     return f"{describe_end(document['until'])}{', which has passed' if is_over(document) else ''}"
 
 
+@explain_interrupt("nothing is changed")
 def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult | OpsClientError:
     """Simulate the change; return the error if that is impossible now.
 

@@ -14,13 +14,14 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     """Yield lines: the requests, the effect on them, and the callers with the largest effect."""
     effect = simulation.effect
     yield f"Simulated on {_describe_covers(simulation.covers)}."
-    yield "Compared with what is in force now:"
+    requests = _format_requests(effect.requests)
+    yield f"Under {simulation.policy}: {requests}. Compared with what is in force now:"
     yield f"  newly refused   {_format_share(effect.newly_refused, effect.requests)}"
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
     if effect.shadow_refused:
-        yield f"  {effect.shadow_refused:,} more would be refused without shadow"
-    keys = simulation.keys[:max_keys]
+        yield f"  {effect.shadow_refused:,} of those admitted would be refused without shadow"
+    keys = [it for it in simulation.keys if it.newly_refused or it.newly_admitted][:max_keys]
     if keys:
         rows = [
             (it.key, it.caller or "-", str(it.requests), str(it.newly_refused),
@@ -38,7 +39,7 @@ def describe_left_out(left_out: Mapping[str, int]) -> str:
 
 def _describe_covers(covers: Covers) -> str:
     times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
-    text = f"{covers.requests:,} requests"
+    text = _format_requests(covers.requests)
     if covers.keys is not None:
         text += f" of {covers.keys:,} caller{'' if covers.keys == 1 else 's'}"
     if times:
@@ -46,6 +47,10 @@ def _describe_covers(covers: Covers) -> str:
     text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"
     left_out = describe_left_out(covers.left_out)
     return text + (f" (left out: {left_out})" if left_out else "")
+
+
+def _format_requests(count: int) -> str:
+    return f"{count:,} request{'' if count == 1 else 's'}"
 
 
 def _format_share(count: int, requests: int) -> str:

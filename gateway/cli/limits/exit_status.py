@@ -1,4 +1,4 @@
-"""The exit statuses of `lockgate limits`, beside 2 for invalid arguments or settings."""
+"""The exit statuses of `lockgate limits`, beside 2 for invalid arguments and 130 for Ctrl-C."""
 
 from enum import IntEnum
 
@@ -8,7 +8,7 @@ class ExitStatus(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """The ops app cannot be reached or has refused, or the change was not confirmed."""
+    """The ops app cannot be reached, has refused or knows no traffic, or there was no yes."""
     CONFLICT = 3
     """The policy was changed meanwhile (412): nothing is changed."""
     PLAN_EXCEEDED = 4

@@ -1,16 +1,18 @@
 """`lockgate limits history`: the changes of a policy."""
 
 import argparse
+from collections.abc import Iterator
 
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.limit_document import describe_document
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
-from gateway.cli.limits.terminal import format_rows, print_json, to_json
+from gateway.cli.limits.terminal import print_json, to_json
 from gateway.cli.time_format import format_time
 from gateway.ops.models import HistoryItem
+from gateway.settings.errors import escape
 
-_HEAD = ("SEQ", "VERSION", "TIME", "BY", "ACTION", "REASON", "LIVE VALUES")
+_NOTHING = "no live values"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,23 +22,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(to_json(found))
     else:
-        print(format_rows(_HEAD, map(_to_row, found.entries)))
+        for entry in found.entries:
+            print(*_iter_lines(entry), sep="\n")
+        if not found.entries:
+            print(f"{options.name} has no such changes")
     return ExitStatus.DONE
 
 
-def _to_row(entry: HistoryItem) -> tuple[str, ...]:
-    return (
-        str(entry.seq),
-        "-" if entry.version is None else str(entry.version),
-        format_time(entry.at.timestamp()),
-        entry.by,
-        entry.action,
-        entry.reason,
-        _describe_result(entry),
-    )
-
-
-def _describe_result(entry: HistoryItem) -> str:
+def _iter_lines(entry: HistoryItem) -> Iterator[str]:
+    """Yield who has changed a policy, when and why; and from what to what."""
+    version = "" if entry.version is None else f", version {entry.version}"
+    at = format_time(entry.at.timestamp())
+    yield escape(f"{entry.seq}{version}: {at} {entry.action} by {entry.by}: {entry.reason}")
     if entry.key is not None:
-        return f"the counts of {entry.key}"
-    return describe_document(entry.to or {}) or "-"
+        yield escape(f"    the counts of {entry.key}")
+    else:
+        yield escape(f"    from  {describe_document(entry.from_ or {}) or _NOTHING}")
+        yield escape(f"    to    {describe_document(entry.to or {}) or _NOTHING}")

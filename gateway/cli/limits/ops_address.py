@@ -14,6 +14,8 @@ from gateway.startup_error import StartupError
 DEFAULT_URL = "http://127.0.0.1:9000"
 
 _MAX_TOKEN_LENGTH = 65_536
+_ROUTES = frozenset({"limits", "usage", "status", "recording", "console"})
+"""What a URL from a browser or a log may end with."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -71,6 +73,9 @@ def _check_url(url: str, source: str) -> str:
     if not is_valid or not url.isprintable():
         # Without the text, which may have a password.
         message = f"{source} must be the URL of the ops app, such as {DEFAULT_URL}"
+        raise InvalidAddress(message)
+    if parts.path.rstrip("/").rpartition("/")[2] in _ROUTES:
+        message = f"{source} must be the URL of the ops app, without {parts.path} at its end"
         raise InvalidAddress(message)
     return url.rstrip("/")
 

@@ -4,6 +4,7 @@ The only module of the command line that imports httpx.
 """
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from gateway.ops.models import (
     Limit,
     LimitList,
     LimitUsage,
+    OpsStatus,
     SimulationResult,
     UsageNow,
 )
+from gateway.tls_error import NO_TLS, describe_tls_error
 from gateway.trust_store import create_ssl_context
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -124,6 +127,10 @@ class OpsClient:
         """Return the requests per second under all policies."""
         return self._fetch(UsageNow, _Request("GET", "/usage"))
 
+    def read_status(self) -> OpsStatus:
+        """Return the state of all that the gateway needs, and of its processes."""
+        return self._fetch(OpsStatus, _Request("GET", "/status"))
+
     def look_up(
         self, name: str, key: str, issuer: str | None, tier: str | None = None
     ) -> CallerStanding:
@@ -182,6 +189,8 @@ class OpsClient:
                     self._raise_refusal(response)
                 yield response
         except httpx.ConnectError as error:
+            if (fault := _find_tls_fault(error)) is not None:
+                raise OpsUnreachable(f"no TLS connection to {url}: {fault}") from error
             raise OpsUnreachable(
                 f"no ops app can be reached at {url} ({error}); check that `lockgate serve` or "
                 "`lockgate ops` runs with `ops.audience` set, and that --ops or LOCKGATE_OPS_URL "
@@ -224,6 +233,19 @@ def _read(response: httpx.Response) -> bytes:
         if len(content) > _MAX_DOCUMENT_BYTES:
             raise OpsUnreachable(f"a response has more than {_MAX_DOCUMENT_BYTES} bytes")
     return bytes(content)
+
+
+def _find_tls_fault(error: BaseException) -> str | None:
+    """Return what TLS has failed with; None if something else has failed."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return str(cause.verify_message)
+    fault = describe_tls_error(cause)
+    return f"{fault}; is its URL http://…?" if fault.startswith(NO_TLS) else fault
 
 
 def _get_path(name: str, key: str) -> str:

@@ -46,10 +46,19 @@ class StaleVersion(OpsRefusal):
     exit_status = ExitStatus.CONFLICT
 
 
-_KINDS = {409: NoSimulation, 412: StaleVersion}
+class InvalidArguments(OpsRefusal):
+    """A value is none that the policy can have (422)."""
+
+    exit_status = 2
+
+
+_KINDS = {409: NoSimulation, 412: StaleVersion, 422: InvalidArguments}
+_NO_OPS_APP = (
+    "this is no ops app: it has no such path (404); is it the public port, or has the URL a path?"
+)
 _HINTS = {
     412: "412: nothing is changed",
-    421: "is the host of the URL in `ops.hosts`?",
+    421: "421: add the host of the URL to `ops.hosts` of the ops app",
     428: "this command sends If-Match: does a proxy in between remove it?",
 }
 
@@ -66,7 +75,7 @@ def create_refusal(
         case 403:
             messages = [_describe_forbidden(problem, detail)]
         case 404 if problem.get("detail") in {None, "Not Found"}:
-            messages = ["this is no ops app: it has no such path (404); is it the public port?"]
+            messages = [_NO_OPS_APP]
         case 409:
             messages = [detail]
         case 422:

@@ -8,6 +8,7 @@ from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.terminal import (
     choose_stream,
     confirm,
+    explain_interrupt,
     print_declined,
     print_json,
     require_terminal,
@@ -26,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
         )
         if not confirm(options, f"Reset what it has used under {options.name}?"):
             return print_declined()
-        client.reset(options.name, options.key, options.issuer, options.reason)
+        with explain_interrupt("the counts may be reset: see `lockgate limits history`"):
+            client.reset(options.name, options.key, options.issuer, options.reason)
     if options.json:
         print_json({"policy": options.name, "before": to_json(before)})
     else:

@@ -19,6 +19,8 @@ from gateway.settings.errors import escape
 _HEAD = ("", "IN FORCE", "LIVE", "SETTINGS", "CODE")
 _OVERRIDES_HEAD = ("KEY", "CALLER", "ENDS IN", "OVERRIDE", "REASON")
 
+_SOURCES = {"code": "the code", "settings": "the settings", "live": "the live document"}
+
 
 def run(options: argparse.Namespace) -> int:
     """Print all that is known of a policy."""
@@ -34,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def _iter_lines(limit: Limit) -> Iterator[str]:
     values = limit.in_force
     yield f"{limit.name}: {describe_limit(limit)}, per {escape(values.per)}"
-    yield f"version {limit.version}, the values in force are those of: {limit.source}"
+    yield f"version {limit.version}, with the values of {_SOURCES[limit.source]}"
     if limit.changed is not None:
         at = format_time(limit.changed.at.timestamp())
         yield escape(f"changed {at} by {limit.changed.by}: {limit.changed.reason}")
@@ -48,7 +50,8 @@ def _iter_lines(limit: Limit) -> Iterator[str]:
     if values.tier_claim is not None:
         yield escape(f"the tier of a caller is its claim {values.tier_claim}")
     yield ""
-    yield format_rows(_HEAD, (_to_row(limit, name) for name in VALUES))
+    value_rows = [_to_row(limit, name) for name in VALUES]
+    yield format_rows(_HEAD, [it for it in value_rows if set(it[1:]) != {"-"}])
     if limit.overrides:
         rows = map(_to_override_row, limit.overrides)
         yield f"\n{format_rows(_OVERRIDES_HEAD, rows)}"

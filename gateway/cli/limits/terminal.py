@@ -3,7 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from pydantic import BaseModel
@@ -56,6 +57,18 @@ def require_terminal(options: argparse.Namespace) -> None:
         raise NoTerminal("there is no terminal to ask for a confirmation: give --yes; no change")
 
 
+@contextmanager
+def explain_interrupt(state: str) -> Iterator[None]:
+    """Print what Ctrl-C in this block means for the change; the exit status is 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # after the ^C of the terminal
+        print_error(f"interrupted: {state}")
+        raise
+
+
+@explain_interrupt("nothing is changed")
 def confirm(options: argparse.Namespace, question: str) -> bool:
     """Ask whether to make a change, unless there is `--yes`."""
     if options.yes:

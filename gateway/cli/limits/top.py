@@ -20,11 +20,11 @@ def run(options: argparse.Namespace) -> int:
         print_json(to_json(usage))
         return ExitStatus.DONE
     if usage.fault is not None:
-        print_error(escape(f"nothing is known of the traffic: {usage.fault}"))
+        print_error(escape(usage.fault))
         return ExitStatus.FAILED
     rows = [(it.key, it.caller or "-", str(it.allowed), str(it.refused)) for it in usage.top_keys]
     print(format_rows(_HEAD, rows))
     allowed, refused, shadow = map(sum, (usage.allowed, usage.refused, usage.shadow_refused))
-    without = f"; {shadow:,} more would be refused without shadow" if shadow else ""
+    without = f"; {shadow:,} of those allowed would be refused without shadow" if shadow else ""
     print(f"In all, in {options.seconds} s: {allowed:,} allowed, {refused:,} refused{without}.")
     return ExitStatus.DONE

@@ -19,7 +19,7 @@ from gateway.cli.time_format import format_time
 from gateway.ops.models import LimitList, UsageNow, UsageRates
 from gateway.settings.errors import escape
 
-_HEAD = ("POLICY", "VERSION", "LIMIT", "ALLOWED/S", "REFUSED/S", "SHADOW-REFUSED/S")
+_HEAD = ("POLICY", "VERSION", "ALLOWED/S", "REFUSED/S", "SHADOW-REFUSED/S", "LIMIT")
 _NONE = UsageRates(allowed=0, refused=0, shadow_refused=0)
 _OTHER_LINES = 3  # above and below the table, and that of the cursor
 _CLEAR = "\x1b[H\x1b[2J"  # the cursor to the top left, and erase (ECMA-48)
@@ -32,40 +32,54 @@ def run(options: argparse.Namespace) -> int:
     restarted does not end it. A refusal of the ops app does, and a first reading without a
     response, because the address is wrong then.
     """
+    try:
+        with OpsClient(find_ops_address(options)) as client:
+            return _read(options, client)
+    except KeyboardInterrupt:
+        if sys.stdout.isatty():
+            print()  # the prompt of the shell follows the ^C otherwise
+        raise
+
+
+def _read(options: argparse.Namespace, client: OpsClient) -> ExitStatus:
+    """Return `FAILED` if the last of `--count` readings knows nothing of the traffic."""
     pause = Event()  # never set: a wait that Ctrl-C interrupts
-    readings = count() if options.count is None else range(options.count)
-    with OpsClient(find_ops_address(options)) as client:
-        for number in readings:
-            if number:
-                pause.wait(options.every)
-            try:
-                _print_reading(options, client.list_limits(), client.read_usage_now())
-            except OpsClientError as error:
-                is_refused = isinstance(error, OpsRefusal) and error.status < 500
-                if is_refused or not number:
-                    raise
-                print_error(f"{format_time(time.time())} {'; '.join(error.messages)}")
-    return ExitStatus.DONE
+    status = ExitStatus.DONE
+    for number in count() if options.count is None else range(options.count):
+        if number:
+            pause.wait(options.every)
+        try:
+            status = _print_reading(options, client.list_limits(), client.read_usage_now())
+        except OpsClientError as error:
+            is_refused = isinstance(error, OpsRefusal) and error.status < 500
+            if is_refused or not number:
+                raise
+            status = ExitStatus.FAILED
+            print_error(f"{format_time(time.time())} {'; '.join(error.messages)}")
+    return status
 
 
-def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageNow) -> None:
+def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageNow) -> ExitStatus:
     if options.json:
         versions = {it.name: it.version for it in limits.limits}
         print_json({**to_json(usage), "versions": versions})
     elif usage.fault is not None:
         # No rates: 0.0 would say that there are no requests.
-        fault = escape(usage.fault)
-        print_error(f"{format_time(usage.now)} nothing is known of the traffic: {fault}")
+        print_error(f"{format_time(usage.now)} {escape(usage.fault)}")
+        return ExitStatus.FAILED
     elif sys.stdout.isatty():
-        print(_CLEAR + "\n".join(_iter_screen(limits, usage)))
+        columns = get_terminal_size().columns  # a line that breaks would need two
+        print(_CLEAR + "\n".join(line[:columns] for line in _iter_screen(limits, usage)))
     else:
         print(*_iter_lines(limits, usage), sep="\n")
     sys.stdout.flush()
+    return ExitStatus.DONE
 
 
 def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
     seen = ", ".join(f"{it.name} ({it.last_seen_seconds:.0f} s ago)" for it in usage.processes)
-    yield f"{format_time(usage.now)}  processes seen: {escape(seen) or 'none'}"
+    count = len(usage.processes)
+    yield f"{format_time(usage.now)}  processes seen: {count}{f', {escape(seen)}' if seen else ''}"
     table = format_rows(_HEAD, _iter_rows(limits, usage)).splitlines()
     shown = max(2, get_terminal_size().lines - _OTHER_LINES)
     yield from table[:shown]
@@ -76,7 +90,7 @@ def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
 def _iter_lines(limits: LimitList, usage: UsageNow) -> Iterator[str]:
     """Yield a line for each policy, which a program can split at its spaces."""
     at = format_time(usage.now)
-    for name, version, limit, allowed, refused, shadow in _iter_rows(limits, usage):
+    for name, version, allowed, refused, shadow, limit in _iter_rows(limits, usage):
         yield (
             f"{at} {name} version={version} allowed={allowed} refused={refused} "
             f"shadow_refused={shadow} limit={limit}"
@@ -90,6 +104,6 @@ def _iter_rows(limits: LimitList, usage: UsageNow) -> Iterator[tuple[str, ...]]:
         yield (
             limit.name,
             str(limit.version),
-            describe_limit(limit),
             *(f"{it:.1f}" for it in numbers),
+            describe_limit(limit),
         )

@@ -1,6 +1,7 @@
 """`lockgate limits who`: under which policies a caller is limited, and why."""
 
 import argparse
+from collections.abc import Iterator
 from math import ceil
 
 from gateway.cli.limits.exit_status import ExitStatus
@@ -31,10 +32,12 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({limit.name: to_json(standing) for limit, standing in found})
         return ExitStatus.DONE
-    print(format_rows(_HEAD, [_to_row(limit, standing) for limit, standing in found]))
+    print(format_rows(_HEAD, [row for it in found for row in _iter_rows(*it)]))
     print()  # the reasons are sentences, which a narrow terminal has no column for
     for limit, standing in found:
         print(escape(f"{limit.name}: {_explain(standing)}"))
+    if all(map(_is_unused, (standing for _, standing in found))):
+        print(escape(f"Nothing is counted for {options.key} now. Is it the key of a caller?"))
     return ExitStatus.DONE
 
 
@@ -47,16 +50,25 @@ def _counts(limit: Limit, key: str) -> bool:
     return kind == per or (kind == "subject" and per != "address")
 
 
-def _to_row(limit: Limit, standing: CallerStanding) -> tuple[str, ...]:
-    # The rule that decides is the one with the longest wait, or with the least left.
-    rule = max(standing.rules, key=_order, default=None)
-    return (
-        limit.name,
-        "yes" if standing.limited else "no",
-        "-" if rule is None else str(rule.remaining),
-        "-" if rule is None else _describe_quota(limit.kind, rule),
-        f"{ceil(rule.retry_after_seconds)} s" if rule and standing.limited else "-",
-    )
+def _iter_rows(limit: Limit, standing: CallerStanding) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each rule; one for an override without a rule."""
+    if not standing.rules:
+        yield (limit.name, "yes" if standing.limited else "no", "-", "-", "-")
+    for rule in standing.rules:
+        wait = ceil(rule.retry_after_seconds) if standing.limited else 0
+        yield (
+            limit.name,
+            "yes" if wait else "no",
+            str(rule.remaining),
+            _describe_quota(limit.kind, rule),
+            f"{wait} s" if wait else "-",
+        )
+
+
+def _is_unused(standing: CallerStanding) -> bool:
+    """Whether nothing is known of the caller under a policy: no count, and no override."""
+    is_full = all(it.remaining == (it.burst or it.quota) for it in standing.rules)
+    return is_full and standing.override is None
 
 
 def _explain(standing: CallerStanding) -> str:
@@ -68,9 +80,6 @@ def _explain(standing: CallerStanding) -> str:
 
 def _describe_quota(kind: Kind, rule: RuleStanding) -> str:
     if kind == "concurrency":
-        return f"{rule.quota} at once"
-    return f"{rule.quota} in {rule.window_seconds:g} s"
-
-
-def _order(rule: RuleStanding) -> tuple[float, int]:
-    return (rule.retry_after_seconds, -rule.remaining)
+        return f"{rule.quota} at one time"
+    burst = "" if rule.burst is None else f"burst {rule.burst}, "
+    return f"{burst}{rule.quota} in {rule.window_seconds:g} s"

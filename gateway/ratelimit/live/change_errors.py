@@ -42,6 +42,6 @@ class NoDatabase(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "the gateway has no database, where live limits are kept: set database_url, such as "
-            "sqlite:///lockgate.db"
+            "the gateway has no database, where live limits are kept: set database_url, to "
+            "sqlite:///lockgate.db for one process or postgresql://... for several"
         )

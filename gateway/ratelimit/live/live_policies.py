@@ -157,7 +157,8 @@ def _log_change(state: LiveState) -> None:
     if state.fault:
         log_event(log, "limits.unfit", WARNING, **fields, reason=state.fault)
     else:
-        log_event(log, "limits.changed", **fields)
+        author = stored.author
+        log_event(log, "limits.changed", **fields, by=author.actor, reason=author.reason)
 
 
 def _describe(invalid: InvalidDocument) -> str:

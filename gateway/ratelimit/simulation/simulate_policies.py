@@ -14,7 +14,7 @@ from gateway.ratelimit.simulation.effect import Coverage, Effect, OwnEffect, Sim
 from gateway.ratelimit.simulation.reproduction import CannotSimulate, Reproduction
 from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts, SimulatedDecision
 
-WITHOUT_REDIS = "decided without the shared counts"
+WITHOUT_REDIS = "decided while Redis did not count"
 UNKNOWN_COUNTS = "the counts of the key were not known yet"
 
 
@@ -140,8 +140,7 @@ class _Run:
     def _describe_accuracy(self) -> str:
         """State what the result assumes."""
         reproduced = (
-            f"The rules in force reproduce all decisions of {self._requests} recorded requests, "
-            "under all policies."
+            f"The replay reproduces the decisions of all {self._requests} recorded requests."
         )
         sentences = [
             reproduced,
@@ -155,7 +154,7 @@ class _Run:
         restarted = [name for name, effect in self._effects.items() if effect.restarts_counts]
         if restarted:
             names = ", ".join(sorted(restarted))
-            sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
+            sentences.append(f"The counts restart, as they will with the change: {names}.")
         if self._prefetching:
             names = ", ".join(sorted(self._prefetching))
             sentences.append(

@@ -10,7 +10,8 @@ from gateway.cli.main import build_parser
 from tests.docs.pages.markdown import code, page, table
 
 INTRODUCTION = """
-The exit status is 0 on success, 1 on failure, and 2 for invalid settings or arguments.
+The exit status is 0 on success, 1 on failure, 2 for invalid settings or arguments, and 130 after
+Ctrl-C in a command that serves nothing.
 `lockgate limits` also exits with 3 if a policy was changed meanwhile, and with 4 if a plan would
 refuse too many requests. Every
 subcommand lists its options with `--help`; `lockgate --version` prints the version.

@@ -53,6 +53,10 @@ def test_check_names_the_features_that_are_off(
         "OAuth (needs database_url, identity.issuer, identity.key_file); "
         "the ops API (needs ops.audience)."
     )
+    monkeypatch.setenv("LOCKGATE_OPS__AUDIENCE", "operators")
+    assert main(["check"]) == 0
+    assert "; changes of limits (needs database_url)." in capsys.readouterr().out
+    monkeypatch.delenv("LOCKGATE_OPS__AUDIENCE")
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{tmp_path}/lockgate.db")
     assert main(["check"]) == 0
     assert "off: OAuth (needs identity.issuer" in capsys.readouterr().out

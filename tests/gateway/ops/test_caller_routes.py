@@ -33,6 +33,7 @@ async def test_a_caller_that_was_never_seen_has_its_whole_quota(
             {
                 "label": "dashboards",
                 "quota": 120,
+                "burst": None,
                 "window_seconds": 60,
                 "remaining": 120,
                 "reset_seconds": 0,
@@ -74,13 +75,27 @@ async def test_the_tightest_of_several_rules_is_named(
     assert found["rules"][1]["remaining"] == 95
 
 
+async def test_what_is_left_of_a_burst_is_not_compared_with_the_rate(
+    operator: httpx.AsyncClient,
+) -> None:
+    """A burst of 15 at 10 in a second."""
+    version = (await operator.get("/limits/partners")).headers["etag"]
+    change = {"burst": 15, "reason": "x"}
+    await operator.patch("/limits/partners", json=change, headers={"If-Match": version})
+    found = (await operator.get("/limits/partners/callers/service:shop")).json()
+    assert [(it["quota"], it["burst"]) for it in found["rules"]] == [(10, 15), (100, None)]
+    assert found["why"] == (
+        "Not limited: 15 of a burst of 15 requests, at 10 in 1 s, are left (partners:1s)."
+    )
+
+
 async def test_overrides_are_part_of_the_reason(
     ops: OpsServer, operator: httpx.AsyncClient
 ) -> None:
     await set_override(operator, {"kind": "times", "times": 5, "reason": "migration"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert found["rules"][0]["quota"] == 600
-    assert found["why"].endswith("An override is in force without an end: migration.")
+    assert found["why"].endswith("An override is in force: migration.")
     until = "2199-01-01T00:00:00Z"
     await set_override(operator, {"kind": "block", "until": until, "reason": "abuse"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
@@ -92,7 +107,7 @@ async def test_overrides_are_part_of_the_reason(
     await set_override(operator, {"kind": "allow"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert (found["limited"], found["rules"]) == (False, [])
-    assert found["why"] == "An override admits all requests without an end."
+    assert found["why"] == "An override admits all requests."
 
 
 async def test_a_caller_that_holds_all_its_leases_is_limited(
@@ -102,7 +117,7 @@ async def test_a_caller_that_holds_all_its_leases_is_limited(
     async with ops.hold_leases("42", 2, "chats"):
         found = (await operator.get(path)).json()
         assert found["limited"]
-        assert found["why"] == "Over the limit: 0 of 2 requests at once are left (chats)."
+        assert found["why"] == "Over the limit: 0 of 2 requests at one time are left (chats)."
         assert found["rules"][0]["retry_after_seconds"] == 1
     found = (await operator.get(path)).json()
     assert (found["limited"], found["rules"][0]["remaining"]) == (False, 2)

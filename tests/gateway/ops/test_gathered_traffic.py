@@ -144,7 +144,7 @@ async def test_while_redis_is_down_the_ops_app_says_so(own_redis: RedisServer) -
         caller = await operator.get("/limits/dashboards/callers/user:42")
         assert caller.status_code == 503
         assert caller.json()["detail"] == "Redis, which has the counts, does not respond."
-        unheard = "no gateway process is heard: Redis does not respond ("
+        unheard = "the traffic of the gateway processes cannot be read: Redis does not respond ("
         await gathering.wait_until("/usage", lambda it: it["fault"] is not None)
         simulated = await operator.post("/limits/dashboards/simulate", json={})
         assert (simulated.status_code, simulated.json()["detail"][: len(unheard)]) == (409, unheard)

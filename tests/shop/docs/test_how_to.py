@@ -53,7 +53,7 @@ def block_texts(page: str, language: str) -> list[str]:
 
 def test_the_policies_on_the_page_are_valid() -> None:
     declared, route, *_ = block_texts("set-a-rate-limit.md", "python")
-    names: dict[str, object] = {"RateLimit": RateLimit}
+    names: dict[str, object] = {}
     exec(declared, names)
     chat, partners, searches = (names[name] for name in ("CHAT", "PARTNERS", "SEARCHES"))
     assert isinstance(chat, RateLimit)
@@ -67,7 +67,7 @@ def test_the_policies_on_the_page_are_valid() -> None:
 
 
 def test_the_windows_tiers_and_costs_on_the_page_are_valid() -> None:
-    names: dict[str, Any] = {"RateLimit": RateLimit, "HTTPConnection": HTTPConnection}
+    names: dict[str, Any] = {}
     exec(block_texts("set-a-rate-limit.md", "python")[2], names)
     pages, reports, items = names["PAGES"], names["REPORTS"], names["ITEMS"]
     assert [rule.label for rule in pages.make_rules()] == ["pages:1s", "pages:60s"]

@@ -47,7 +47,7 @@ CASES = {
     "lockgate ": set(SUBCOMMANDS),
     "lockgate li": {"limits"},
     "lockgate nothing l": set[str](),
-    "lockgate limits s": {"set", "shadow", "show", "simulate"},
+    "lockgate limits s": {"set", "shadow", "show", "simulate", "status"},
     "lockgate limits set ": POLICIES,
     "lockgate limits set d": {"dashboards"},
     "lockgate limits set --yes p": {"partners"},

@@ -2,13 +2,16 @@
 
 import json
 import sys
+from argparse import Namespace
 
 import pytest
 
+from gateway.cli.limits.change import ProposedChange, make_change
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.ops.models import Limit
 from gateway.ops.ops_scopes import READ, WRITE
 from tests.gateway.cli.limits.conftest import Ops
+from tests.gateway.cli.limits.test_new_values import make_limit
 
 SET = ("set", "dashboards", "60/minute", "--reason", "database is slow")
 
@@ -25,12 +28,12 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert lines[2].split() == ["rate", "120/minute", "60/minute"]
     assert lines[3].startswith("until  no end        Friday 2099-12-04 ")
     assert lines[4].startswith("Simulated on 100 requests of 1 caller from ")
-    assert lines[5].startswith("Compared with what is in force now")
+    assert lines[5] == "Under dashboards: 100 requests. Compared with what is in force now:"
     assert lines[6].split() == ["newly", "refused", "40", "(40.0%)"]
     assert lines[7].split() == ["newly", "admitted", "0", "(0.0%)"]
     assert lines[8] == "  refused in all  0 -> 40"
     assert lines[10].split()[1:] == ["user:42", "100", "40", "0"]
-    assert lines[11].startswith("Accuracy: The rules in force reproduce all decisions of 100")
+    assert lines[11].startswith("Accuracy: The replay reproduces the decisions of all 100")
     assert lines[12] == "Counts go on: each caller keeps what it has used."
     assert lines[13] == "dashboards is at version 1: 60/minute"
     limit = ops.get()
@@ -43,10 +46,10 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
 def test_a_concurrency_limit_has_a_number(ops: Ops) -> None:
     output = ops.print("set", "chats", "5", "--reason", "a", "--yes")
     assert ["limit", "2", "5"] in [line.split() for line in output.splitlines()]
-    assert output.endswith("chats is at version 1: 5 at once\n")
+    assert output.endswith("chats is at version 1: 5 at one time\n")
     status, _, errors = ops.run("set", "chats", "5/minute", "--reason", "a", "--yes")
     assert (status, ops.get("chats").version) == (2, 1)
-    assert "chats limits requests at once: RATE must be a number such as 20" in errors
+    assert "chats limits requests at one time: RATE must be a number such as 20" in errors
 
 
 @pytest.mark.parametrize("options", [[], ["--no-simulation"]])
@@ -151,7 +154,26 @@ def test_what_a_shadow_would_refuse_is_shown(ops: Ops) -> None:
     ops.send_requests("42", 125)
     output = ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
     assert "newly admitted  5 (4.0%)" in output
-    assert "5 more would be refused without shadow" in output
+    assert "5 of those admitted would be refused without shadow" in output
+
+
+def test_the_last_line_names_the_override_that_was_changed(ops: Ops) -> None:
+    override = ("override", "dashboards", "user:42", "--reason", "a", "--yes")
+    at = "dashboards is at version"
+    assert ops.print(*override, "--block").endswith(f"{at} 1: user:42 blocked\n")
+    assert ops.print(*override, "--times", "5").endswith(f"{at} 2: user:42 5 times the limit\n")
+    assert ops.print(*override, "--remove").endswith(f"{at} 3: user:42 without an override\n")
+
+
+def test_the_last_line_names_the_tier_that_was_changed(ops: Ops) -> None:
+    limit = make_limit(name="reports", gold="20/minute", pro="5/second")
+    options = Namespace(json=False, yes=True, no_simulation=True)
+    document = {"tiers": {"gold": "10/minute"}}
+    with ops.open_client(READ) as client:
+        make_change(options, client, ProposedChange(limit, document, lambda: limit))
+    *_, row, _, last = ops.capsys.readouterr().out.splitlines()
+    assert row.split() == ["tier", "gold", "20/minute", "10/minute"]
+    assert last == "reports is at version 0: tier gold 10/minute"
 
 
 def test_a_set_without_until_has_no_end(ops: Ops) -> None:
@@ -177,6 +199,26 @@ def test_a_change_without_a_simulation(ops: Ops) -> None:
     assert "60/minute" in output
     assert "imulat" not in output
     assert json.loads(ops.print(*SET, "--no-simulation", "--yes", "--json"))["simulation"] is None
+
+
+def interrupt(*_: object, **__: object) -> Limit:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_at_the_question_changes_nothing(ops: Ops) -> None:
+    ops.type_line("y\n")
+    ops.monkeypatch.setattr(type(sys.stdin), "readline", interrupt)
+    status, _, errors = ops.run(*SET)
+    assert (status, ops.get().version) == (130, 0)
+    assert errors.endswith("[y/N] \nlockgate: interrupted: nothing is changed\n")
+
+
+def test_ctrl_c_while_the_change_is_made_leaves_a_doubt(ops: Ops) -> None:
+    ops.monkeypatch.setattr(OpsClient, "change_limit", interrupt)
+    status, _, errors = ops.run(*SET, "--yes")
+    assert status == 130
+    doubt = "interrupted: dashboards may be changed: see `lockgate limits history`"
+    assert errors == f"\nlockgate: {doubt}\n"
 
 
 def test_a_token_on_standard_input_needs_yes(ops: Ops) -> None:

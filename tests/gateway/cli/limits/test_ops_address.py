@@ -59,6 +59,13 @@ def test_a_url_that_is_none_of_an_ops_app_is_not_repeated(
     )
 
 
+def test_a_url_of_a_route_is_none_of_an_ops_app(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits", "list", "--ops", "http://127.0.0.1:9001/limits"]) == 2
+    assert capsys.readouterr().err == (
+        "lockgate: --ops must be the URL of the ops app, without /limits at its end\n"
+    )
+
+
 @pytest.mark.parametrize("token", ["a b", "a\u202eb", "a\x00b"])
 def test_a_token_that_is_none_is_not_repeated(
     token: str, capsys: pytest.CaptureFixture[str]

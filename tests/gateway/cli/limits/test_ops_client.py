@@ -43,7 +43,7 @@ def test_the_public_port_is_named(ops: Ops) -> None:
         status, _, error = ops.run("list", "--ops", url)
     assert status == 1
     assert "this is no ops app" in error
-    assert "is it the public port?" in error
+    assert "is it the public port, or has the URL a path?" in error
 
 
 def test_a_misspelt_policy_is_corrected(ops: Ops) -> None:
@@ -80,6 +80,14 @@ def test_nothing_listens(ops: Ops) -> None:
     assert status == 1
     assert f"no ops app can be reached at http://127.0.0.1:{port}" in error
     assert "`lockgate ops` runs with `ops.audience` set" in error
+
+
+def test_a_port_without_tls(ops: Ops) -> None:
+    url = ops.server.url.replace("http:", "https:")
+    status, _, error = ops.run("list", "--ops", url)
+    assert status == 1
+    assert f"no TLS connection to {url}: this port speaks no TLS" in error
+    assert "is its URL http://…?" in error
 
 
 @contextmanager
@@ -123,7 +131,12 @@ PROBLEM = "application/problem+json"
         (503, PROBLEM, {"detail": "There is no database."}, "There is no database. (status 503)"),
         (428, PROBLEM, {"detail": "Send If-Match."}, "does a proxy in between remove it?"),
         (400, PROBLEM, {"detail": "The path is malformed."}, "malformed. (status 400)"),
-        (421, PROBLEM, {"detail": "Another host."}, "in `ops.hosts`?"),
+        (
+            421,
+            PROBLEM,
+            {"detail": "Another host."},
+            "Another host. (421: add the host of the URL to",
+        ),
         (500, PROBLEM, "not JSON", "status 500"),
         (500, PROBLEM, {"detail": "a\x1b[2Jb\u202ec"}, r"a\x1b[2Jb\u202ec (status 500)"),
         (422, PROBLEM, {"errors": [{"field": "rate", "message": "is wrong"}]}, "rate: is wrong"),
@@ -136,7 +149,8 @@ def test_what_a_server_may_say(
 ) -> None:
     text = body if isinstance(body, str) else json.dumps(body)
     with serve(status, kind, text.encode()) as url:
-        assert main(["limits", "list", "--ops", url, "--token", "a.b.c"]) == 1
+        expected = 2 if status == 422 else 1
+        assert main(["limits", "list", "--ops", url, "--token", "a.b.c"]) == expected
     printed = capsys.readouterr()
     assert message in printed.err
     assert printed.out == ""

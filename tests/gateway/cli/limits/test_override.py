@@ -78,13 +78,13 @@ def test_a_key_that_fits_no_caller_is_refused(ops: Ops, key: str, message: str) 
     issuer = ["--issuer", "https://other.test"] if key == "user:42" else []
     arguments = ("override", "dashboards", key, *issuer, "--block", "--reason", "a", "--yes")
     status, output, errors = ops.run(*arguments)
-    assert (status, output) == (1, "")
+    assert (status, output) == (2, "")
     assert message in errors
     assert ops.get().version == 0
 
 
 def test_an_override_of_a_concurrency_limit_is_a_number(ops: Ops) -> None:
     override = ("override", "chats", "user:42", "--rate", "20", "--reason", "a", "--yes")
-    assert "user:42  -             20 at once" in ops.print(*override)
+    assert "user:42  -             20 at one time" in ops.print(*override)
     [stored] = ops.get("chats").overrides
     assert (stored.kind, stored.limit, stored.rate) == ("rate", 20, None)

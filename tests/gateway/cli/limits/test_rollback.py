@@ -44,12 +44,15 @@ def test_there_must_be_such_a_version(ops: Ops) -> None:
 def test_the_history_has_the_changes_the_newest_first(ops: Ops) -> None:
     change(ops, "60/minute", "30/minute")
     ops.print(*ROLLBACK)
-    head, *rows = ops.print("history", "dashboards", "--limit", "2").splitlines()
-    assert head.split() == [
-        "SEQ", "VERSION", "TIME", "BY", "ACTION", "REASON", "LIVE", "VALUES",
-    ]  # fmt: skip
-    assert [row.split()[1] for row in rows] == ["3", "2"]
-    assert "limit.rollback" in rows[0]
-    assert rows[0].endswith("well again    rate 60/minute")
+    third, former, coming, *second = ops.print("history", "dashboards", "--limit", "2").splitlines()
+    assert third.startswith("3, version 3: 2")
+    assert " limit.rollback by operator (https://identity.demo.invalid): well again" in third
+    assert former.split() == ["from", "rate", "30/minute"]
+    assert coming.split() == ["to", "rate", "60/minute"]
+    assert second[0].startswith("2, version 2: 2")
+    assert len(second) == 3
+    ops.print(*ROLLBACK, "--to", "0")
+    last = ops.print("history", "dashboards", "--limit", "1").splitlines()[-1]
+    assert last == "    to    no live values"
     first = json.loads(ops.print("history", "dashboards", "--before", "2", "--json"))["entries"]
     assert [(it["seq"], it["from"], it["to"]) for it in first] == [(1, None, {"rate": "60/minute"})]

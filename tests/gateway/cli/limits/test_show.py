@@ -16,7 +16,13 @@ from tests.gateway.cli.limits.test_ops_client import serve
 
 def test_the_list_has_a_row_for_each_policy(ops: Ops) -> None:
     ops.print("set", "dashboards", "5/second", "--reason", "a", "--yes", "--until", "2h")
-    head, *rows = ops.print("list").splitlines()
+    table, _, notes = ops.print("list").partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 80, "the table fits a narrow terminal"
+    changed, until = notes.splitlines()
+    assert changed.startswith("dashboards: changed 2")
+    assert changed.endswith(" by operator (https://identity.demo.invalid): a")
+    assert until.startswith("dashboards: until ")
+    head, *rows = table.splitlines()
     assert head.split()[:4] == ["POLICY", "VERSION", "FROM", "LIMIT"]
     assert [row.split()[:4] for row in rows] == [
         ["dashboards", "1", "live", "5/second"],
@@ -36,13 +42,14 @@ def test_show_has_the_value_of_each_layer(ops: Ops) -> None:
     output = ops.print("show", "dashboards")
     lines = output.splitlines()
     assert lines[0] == "dashboards: 60/minute, per user"
-    assert lines[1] == "version 2, the values in force are those of: live"
+    assert lines[1] == "version 2, with the values of the live document"
     assert lines[2].endswith(" by operator (https://identity.demo.invalid): vip")
     assert lines[3].startswith("until ")
     assert re.search(r", in (2 h 0|1 h 59) min$", lines[3])
     table = [line.split() for line in lines]
     assert ["rate", "60/minute", "60/minute", "-", "120/minute"] in table
     assert ["shadow", "off", "-", "-", "off"] in table
+    assert "tiers" not in output  # nothing has a value for them
     assert table[-1][1:] == ["user:42", "-", "never", "limited", "vip"]
     assert json.loads(ops.print("show", "dashboards", "--json"))["version"] == 2
 

@@ -26,7 +26,18 @@ def test_the_rest_of_the_live_document_stays(ops: Ops) -> None:
     assert "newly refused   80" in ops.print("simulate", "dashboards", "10/minute")
     output = ops.print("simulate", "dashboards", "10/minute", "--shadow", "on")
     assert "newly refused   0" in output
-    assert "80 more would be refused without shadow" in output
+    assert "80 of those admitted would be refused without shadow" in output
+
+
+def test_the_share_is_of_the_requests_under_the_policy(ops: Ops) -> None:
+    """And callers without a difference are left out."""
+    ops.send_requests("42", 10)
+    ops.send_requests("7", 1)
+    output = ops.print("simulate", "dashboards", "5/minute")
+    assert "Under dashboards: 11 requests." in output
+    assert "newly refused   5 (45.5%)" in output
+    assert "user:42" in output
+    assert "user:7" not in output
 
 
 def test_a_tier_needs_a_rate(ops: Ops) -> None:

@@ -23,6 +23,10 @@ class NoPause:
         assert seconds == 1
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "Event", NoPause)
@@ -43,17 +47,17 @@ def test_top_counts_what_only_shadow_admits(ops: Ops) -> None:
     ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
     ops.send_requests("42", 125)
     output = ops.print("top", "dashboards", "--seconds", "60")
-    assert output.endswith("0 refused; 5 more would be refused without shadow.\n")
+    assert output.endswith("0 refused; 5 of those allowed would be refused without shadow.\n")
 
 
 def test_what_is_not_known_is_not_0(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OwnTraffic, "find_fault", lambda _: "no gateway process is heard")
+    monkeypatch.setattr(OwnTraffic, "find_fault", lambda _: "the traffic cannot be read")
     status, output, errors = ops.run("top", "dashboards")
     assert (status, output) == (1, "")
-    assert "nothing is known of the traffic: no gateway process is heard" in errors
-    _, output, errors = ops.run("watch", "--count", "1")
-    assert output == ""
-    assert "nothing is known of the traffic: no gateway process is heard" in errors
+    assert "the traffic cannot be read" in errors
+    status, output, errors = ops.run("watch", "--count", "1")
+    assert (status, output) == (1, "")
+    assert "the traffic cannot be read" in errors
     assert json.loads(ops.print("watch", "--count", "1", "--json"))["fault"]
 
 
@@ -77,7 +81,9 @@ def test_watch_redraws_a_terminal(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> 
     _, first, second = ops.print("watch", "--count", "2").split(clear)
     for screen in (first, second):
         assert "processes seen: " in screen
-        assert "dashboards  0        120/minute" in screen
+        lines = screen.splitlines()
+        assert lines[2].split() == ["dashboards", "0", "0.0", "0.0", "0.0", "120/minute"]
+        assert max(map(len, lines)) <= 80
         assert "\x1b" not in screen
 
 
@@ -104,6 +110,16 @@ def test_watch_outlives_a_reading_without_a_response(
     assert status == 0
     assert len(output.splitlines()) == 2 * len(POLICIES)
     assert errors.endswith("no ops app can be reached\n")
+
+
+def test_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    monkeypatch.setattr(NoPause, "wait", interrupt)
+    status, output, _ = ops.run("watch")
+    assert status == 130
+    assert output.endswith("Ctrl-C ends it.\n\n")
 
 
 def test_watch_ends_if_there_is_no_ops_app_from_the_start(ops: Ops) -> None:

@@ -10,7 +10,7 @@ def test_who_says_where_the_caller_is_limited_and_why(ops: Ops) -> None:
     head, row, held, _, reason, _ = ops.print("who", "user:42").splitlines()
     assert head.split()[:3] == ["POLICY", "LIMITED", "REMAINING"]
     assert row.split()[:7] == ["dashboards", "yes", "0", "120", "in", "60", "s"]
-    assert held.split()[:6] == ["chats", "no", "2", "2", "at", "once"]
+    assert held.split()[:7] == ["chats", "no", "2", "2", "at", "one", "time"]
     assert reason.startswith("dashboards: Over the limit: 0 of 120 requests in 60 s are left")
     assert max(map(len, (head, row, held))) <= 60, "the table fits a narrow terminal"
     found = json.loads(ops.print("who", "user:7", "--json"))
@@ -20,7 +20,22 @@ def test_who_says_where_the_caller_is_limited_and_why(ops: Ops) -> None:
 
 def test_a_caller_that_is_counted_by_its_subject_is_looked_up_everywhere(ops: Ops) -> None:
     _, *rows = ops.print("who", "subject:42").partition("\n\n")[0].splitlines()
-    assert [row.split()[0] for row in rows] == ["dashboards", "partners", "chats"]
+    assert [row.split()[0] for row in rows] == ["dashboards", "partners", "partners", "chats"]
+
+
+def test_each_rule_of_a_policy_has_a_row(ops: Ops) -> None:
+    output = ops.print("who", "service:shop")
+    assert [line.split() for line in output.splitlines()[1:3]] == [
+        ["partners", "no", "5", "burst", "5,", "10", "in", "1", "s", "-"],
+        ["partners", "no", "100", "100", "in", "60", "s", "-"],
+    ]
+
+
+def test_a_caller_that_was_never_seen_may_be_a_mistake(ops: Ops) -> None:
+    note = "Nothing is counted for user:43 now. Is it the key of a caller?\n"
+    assert ops.print("who", "user:43").endswith(note)
+    ops.send_requests("43", 1)
+    assert "Nothing is counted" not in ops.print("who", "user:43")
 
 
 def test_a_kind_of_key_that_no_policy_counts(ops: Ops) -> None:

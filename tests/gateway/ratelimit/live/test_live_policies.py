@@ -57,6 +57,8 @@ async def test_values_and_overrides_end_in_each_process_on_its_own_clock(
         assert process.list_quotas("pages") == [120]
         assert view.document is not None
     assert caplog.text.count("limits.ended") == 4
+    changes = [vars(it)["fields"] for it in caplog.records if it.msg == "limits.changed"]
+    assert [(it["by"], it["reason"]) for it in changes] == [(JANE.actor, JANE.reason)] * 2
 
 
 async def test_the_task_ends_values_in_time(database: Database) -> None:

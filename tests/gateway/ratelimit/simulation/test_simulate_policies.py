@@ -188,7 +188,7 @@ def test_the_effect_is_told_by_key_with_what_it_is_based_on() -> None:
     assert covers.processes == ["process 0", "process 1", "process 2"]
     assert covers.begin == START / MICROSECONDS - 1e-6
     assert covers.seconds == pytest.approx(60.061)
-    assert "reproduce all decisions of 61 recorded requests" in simulation.accuracy
+    assert "reproduces the decisions of all 61 recorded requests" in simulation.accuracy
 
 
 def test_another_window_begins_with_nothing_used() -> None:
@@ -197,7 +197,7 @@ def test_another_window_begins_with_nothing_used() -> None:
     simulation = simulate(traffic.snapshots(), proposed)
     assert simulation.effects["bucketed"].restarts_counts
     assert simulation.newly_refused == 20
-    assert "Counts begin with nothing used, as when it is applied: bucketed." in simulation.accuracy
+    assert "The counts restart, as they will with the change: bucketed." in simulation.accuracy
 
 
 def change(name: str, *overrides: tuple[str, KeyOverride]) -> Change:
