@@ -16,6 +16,7 @@ import pytest
 from gateway.fakes.identity_endpoints import AUDIENCE
 from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.limits import Limits
+from gateway.settings.schema import Counters
 from tests.browser.console.console_server import HOSTILE_CALLER, serve_console
 from tests.browser.scripts import TIMEOUT_SECONDS, run_script, serve_page
 from tests.gateway.ops.ops_server import (
@@ -25,6 +26,7 @@ from tests.gateway.ops.ops_server import (
     get_signer,
     make_settings,
 )
+from tests.gateway.ops.test_gathered_traffic import gather
 from tests.gateway.server.serve_app import serve_app
 from tests.redis_server import find_free_port
 
@@ -150,6 +152,13 @@ async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: P
     assert "Halfway" in seen["refused"]
     assert seen["loaded"] == "45/minute"
     assert seen["banner"].startswith("The ops app does not respond.")
+    assert seen["whileLost"] == {
+        "isEnabled": False,
+        "apply": "Apply",
+        "reason": "The ops app does not respond: nothing can be applied now.",
+        "bannerTop": 0,
+    }
+    assert seen["applyAgain"] == "Apply"
     assert seen["afterRestart"].startswith("44/minute")
     assert seen["whileHidden"] == 0
     assert seen["whenShown"] > 0
@@ -283,4 +292,27 @@ async def test_the_state_of_the_system_is_shown_without_redis(chromium: str, scr
     assert "each gateway process counts its share by itself" in seen["notice"]
     assert seen["items"][:3] == ["Redis down", "Database ok", "Providers 1 ok"]
     assert "orders" in seen["details"]
+    assert seen["complaints"] == []
+
+
+async def test_unknown_traffic_is_not_shown_as_0(chromium: str, scripts: Path) -> None:
+    with make_settings() as made:
+        settings = made.model_copy(update={"counters": Counters(processes=2)})
+        async with gather(settings, 1) as gathering:
+            seen = await run_script(
+                scripts,
+                "console/unknown.mjs",
+                chromium=chromium,
+                url=f"{gathering.operator.base_url}/",
+                token=gathering.operator.headers["Authorization"].removeprefix("Bearer "),
+                policy=NAME,
+            )
+    print(json.dumps(seen, indent=1))
+    fault = "Nothing is known of the traffic: no gateway process is heard: that needs `redis_url`."
+    assert (seen["connection"], seen["banner"]) == ("Traffic unknown", fault)
+    assert seen["rates"] == ["– allowed", "– refused", ""]
+    assert seen["legend"] == ["–", "–", "–"]
+    assert seen["items"][3:] == ["Services unknown", "Processes none heard", "Recording unknown"]
+    assert fault in seen["traffic"]
+    assert seen["curves"] == 0
     assert seen["complaints"] == []

@@ -18,10 +18,10 @@ export class TopKeys {
     this.#onChoose = onChoose;
   }
 
-  /** @param {import("./types.js").TopKey[]} keys @param {string | null} fault Why nothing is known. */
-  update(keys, fault) {
-    const shown = keys.slice(0, 10);
-    setText(this.#empty, fault ? `Nothing is known of the traffic: ${fault}.` : "No request in the last minutes.");
+  /** @param {import("./types.js").Usage} usage */
+  update({ top_keys, fault }) {
+    const shown = fault ? [] : top_keys.slice(0, 10);
+    setText(this.#empty, fault ? "Nothing is known of the traffic." : "No request in the last minutes.");
     this.#empty.hidden = shown.length > 0;
     this.#table.element.hidden = !shown.length;
     syncChildren(this.#table.body, shown, (it) => it.key, (it) => this.#renderRow(it), (row, it) => {

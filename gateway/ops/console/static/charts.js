@@ -70,14 +70,20 @@ export class Chart {
     scheme.addEventListener("change", () => this.#draw());
   }
 
-  /** @param {Usage} usage @param {Mark[]} [marks] */
+  /** Show the curves; nothing if the traffic is unknown. @param {Usage} usage @param {Mark[]} [marks] */
   update(usage, marks = []) {
+    if (usage.fault) return this.#clear();
     this.#usage = usage;
     this.#marks = marks;
     if (!this.#compact) this.#host.setAttribute("aria-label", summarize(usage));
     this.#coarsen();
     if (this.#plot && this.shown) this.#plot.setData(toData(this.shown));
     else this.#draw();
+  }
+
+  #clear() {
+    this.#plot?.destroy();
+    this.#plot = this.#usage = this.shown = null;
   }
 
   #coarsen() {
@@ -204,6 +210,7 @@ export class Legend {
 
   /** The mean of the last ten seconds. @param {Usage} usage */
   showNow(usage) {
+    if (usage.fault) return this.#show(() => null, "");
     this.#show((name) => sum(usage[name].slice(-10)) / 10, "mean of 10 s");
   }
 
@@ -212,9 +219,13 @@ export class Legend {
     this.#show((name) => shown[name][index] ?? 0, formatClock(shown.from + index * shown.step));
   }
 
-  /** @param {(name: Outcome) => number} read @param {string} time */
+  /** @param {(name: Outcome) => number | null} read `null`: unknown. @param {string} time */
   #show(read, time) {
-    for (const [name, element] of this.#values) setText(element, formatRate(read(name)));
+    for (const [name, element] of this.#values) {
+      const rate = read(name);
+      setText(element, rate === null ? "–" : formatRate(rate));
+      this.element.classList.toggle("is-unknown", rate === null);
+    }
     setText(this.#time, time);
   }
 }
@@ -226,7 +237,8 @@ export class UsageTable {
 
   /** @param {Usage} usage */
   update(usage) {
-    if (!this.element.open) return;
+    this.element.hidden = Boolean(usage.fault);
+    if (!this.element.open || usage.fault) return;
     /** @type {{time: number, counts: number[]}[]} */
     const rows = [];
     const first = Math.ceil(usage.from / TABLE_STEP) * TABLE_STEP;

@@ -59,6 +59,12 @@
 /** @typedef {{allowed: number, refused: number, shadow_refused: number}} Rates Requests per second. */
 
 /**
+ * @typedef {object} UsageNow The rates of all policies.
+ * @property {Record<string, Rates>} policies
+ * @property {string | null} fault Why nothing is known of the traffic.
+ */
+
+/**
  * @typedef {object} Effect What a simulation found.
  * @property {boolean} reproduced
  * @property {{from: string | number | null, to: string | number | null, seconds: number, requests: number, keys: number | null, processes: string[], left_out: Record<string, number>}} covers
@@ -95,6 +101,7 @@
  * @typedef {object} Context What all parts of the page share.
  * @property {import("./api.js").Api} api
  * @property {() => void} refresh Read everything again, now.
+ * @property {boolean} isLost The ops app does not respond.
  * @property {boolean} isRedisLost Redis should count, and does not.
  * @property {number} issuers How many identity providers are trusted.
  */
