@@ -81,7 +81,7 @@ class CallerLookup:
         view = self._store.find(caller.policy)
         found = self._find_key(view.declared, caller)
         with translate_errors({found.partition: caller.key}):
-            await self._live.reset(view.name, found.partition, author)
+            await self._live.reset(view.name, found.partition, author, found.caller)
 
     def _find_key(self, policy: Policy, caller: CallerKey) -> FoundKey:
         try:
@@ -123,6 +123,7 @@ def _describe_standing(standing: Standing, least: int) -> RuleStanding:
     return RuleStanding(
         label=rule.label,
         quota=rule.quota,
+        burst=rule.burst or None,
         window_seconds=rule.window / MICROSECONDS,
         remaining=standing.remaining,
         reset_seconds=round(standing.reset, 3),
@@ -159,10 +160,9 @@ def _describe_tightest(
     policy: Policy, standings: Sequence[RuleStanding], *, is_limited: bool
 ) -> str:
     """Describe the rule of which the least is left."""
-    least = min(standings, key=lambda it: it.remaining / it.quota)
+    least = min(standings, key=lambda it: it.remaining / (it.burst or it.quota))
     is_rate = isinstance(policy, RateLimit)
-    span = f"in {least.window_seconds:g} s" if is_rate else "at once"
-    left = f"{least.remaining} of {least.quota} requests {span} are left ({least.label})"
+    left = _describe_left(least, is_rate=is_rate)
     if policy.shadow and least.retry_after_seconds:
         return f"Over the limit, which is in shadow: {left}."
     if not is_limited:
@@ -171,25 +171,36 @@ def _describe_tightest(
     return f"Over the limit: {left}{again}."
 
 
+def _describe_left(standing: RuleStanding, *, is_rate: bool) -> str:
+    remaining, quota = standing.remaining, standing.quota
+    span = f"in {standing.window_seconds:g} s" if is_rate else "at one time"
+    if standing.burst:
+        return (
+            f"{remaining} of a burst of {standing.burst} requests are left, at {quota} {span} "
+            f"({standing.label})"
+        )
+    return f"{remaining} of {quota} requests {span} are left ({standing.label})"
+
+
 def _iter_override_notes(override: Override | None, *, is_limited: bool) -> Iterator[str]:
     if override is None:
         return
-    reason = f": {override.reason}" if override.reason else ""
-    span = f"{_describe_end(override)}{reason}."
+    reason = f" Its reason: {override.reason}." if override.reason else ""
+    span = f"{_describe_end(override)}.{reason}"
     if override.kind == "block":
         effect = "refuses" if is_limited else "would refuse"
-        yield f"An override {effect} all requests {span}"
+        yield f"An override {effect} all requests{span}"
     elif override.kind == "allow":
-        yield f"An override admits all requests {span}"
+        yield f"An override admits all requests{span}"
     else:
-        yield f"An override is in force {span}"
+        yield f"An override is in force{span}"
 
 
 def _describe_end(override: Override) -> str:
     if override.until is None:
-        return "without an end"
+        return "; it has no end"
     until = override.until.astimezone(UTC).replace(tzinfo=None)
-    return f"until {until.isoformat(sep=' ', timespec='seconds')} UTC"
+    return f" until {until.isoformat(sep=' ', timespec='seconds')} UTC"
 
 
 def _iter_notes(policy: Policy, tier: str | None) -> Iterator[str]:

@@ -155,7 +155,8 @@ class LimitList(BaseModel):
 class HistoryItem(BaseModel):
     """A change of a policy, as the journal has it; `from` and `to` are live documents.
 
-    A reset of the counts of a `key` has no version.
+    A reset of the counts of a `key` has no version; `caller` is the key as people write it, if that
+    was known.
     """
 
     model_config = ConfigDict(validate_by_name=True)
@@ -169,6 +170,7 @@ class HistoryItem(BaseModel):
     from_: dict[str, Any] | None = Field(alias="from")
     to: dict[str, Any] | None
     key: str | None
+    caller: str | None = None
 
 
 class History(BaseModel):
@@ -233,10 +235,14 @@ class UsageNow(BaseModel):
 
 
 class RuleStanding(BaseModel):
-    """One rule of a policy, and where a caller stands under it; times are in seconds."""
+    """One rule of a policy, and where a caller stands under it; times are in seconds.
+
+    With a `burst`, `remaining` is what is left of it; otherwise, of the `quota`.
+    """
 
     label: str
     quota: int
+    burst: int | None = None
     window_seconds: float
     remaining: int
     reset_seconds: float

@@ -238,7 +238,7 @@ async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServ
         token=ops.token(READ, WRITE),
     )
     assert (seen["heading"]["tag"], seen["heading"]["name"]) == ("H2", NAME)
-    assert "requests in the last" in seen["spoken"]
+    assert "requests under this policy in the last" in seen["spoken"]
     assert all(seen["isInside"])
     assert seen["after"]["name"].startswith("Override a key")
     assert seen["complaints"] == []
@@ -310,8 +310,8 @@ async def test_unknown_traffic_is_not_shown_as_0(chromium: str, scripts: Path) -
     print(json.dumps(seen, indent=1))
     fault = "Nothing is known of the traffic: no gateway process is heard: that needs `redis_url`."
     assert (seen["connection"], seen["banner"]) == ("Traffic unknown", fault)
-    assert seen["rates"] == ["– allowed", "– refused", ""]
-    assert seen["legend"] == ["–", "–", "–"]
+    assert seen["rates"] == ["\N{EN DASH} allowed", "\N{EN DASH} refused", ""]
+    assert seen["legend"] == ["\N{EN DASH}"] * 3
     assert seen["items"][3:] == ["Services unknown", "Processes none heard", "Recording unknown"]
     assert fault in seen["traffic"]
     assert seen["curves"] == 0

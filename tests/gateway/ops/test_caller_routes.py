@@ -33,6 +33,7 @@ async def test_a_caller_that_was_never_seen_has_its_whole_quota(
             {
                 "label": "dashboards",
                 "quota": 120,
+                "burst": None,
                 "window_seconds": 60,
                 "remaining": 120,
                 "reset_seconds": 0,
@@ -61,6 +62,7 @@ async def test_a_limited_caller_is_explained_and_reset(
     assert await ops.send_requests("42", 130) == 120
     (entry,) = (await operator.get("/limits/dashboards/history")).json()["entries"]
     assert (entry["action"], entry["key"], entry["reason"]) == ("limit.reset", USER_42, "test")
+    assert entry["caller"] == "user:42"
     assert entry["version"] is None
 
 
@@ -74,25 +76,33 @@ async def test_the_tightest_of_several_rules_is_named(
     assert found["rules"][1]["remaining"] == 95
 
 
+async def test_what_is_left_of_a_burst_is_named(operator: httpx.AsyncClient) -> None:
+    found = (await operator.get("/limits/partners/callers/service:idle")).json()
+    assert [it["burst"] for it in found["rules"]] == [5, None]
+    assert found["why"] == (
+        "Not limited: 5 of a burst of 5 requests are left, at 10 in 1 s (partners:1s)."
+    )
+
+
 async def test_overrides_are_part_of_the_reason(
     ops: OpsServer, operator: httpx.AsyncClient
 ) -> None:
     await set_override(operator, {"kind": "times", "times": 5, "reason": "migration"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert found["rules"][0]["quota"] == 600
-    assert found["why"].endswith("An override is in force without an end: migration.")
+    assert found["why"].endswith("An override is in force; it has no end. Its reason: migration.")
     until = "2199-01-01T00:00:00Z"
     await set_override(operator, {"kind": "block", "until": until, "reason": "abuse"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert (found["limited"], found["rules"]) == (True, [])
     assert found["why"] == (
-        "An override refuses all requests until 2199-01-01 00:00:00 UTC: abuse."
+        "An override refuses all requests until 2199-01-01 00:00:00 UTC. Its reason: abuse."
     )
     assert await ops.send_requests("42", 1) == 0
     await set_override(operator, {"kind": "allow"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert (found["limited"], found["rules"]) == (False, [])
-    assert found["why"] == "An override admits all requests without an end."
+    assert found["why"] == "An override admits all requests; it has no end."
 
 
 async def test_a_caller_that_holds_all_its_leases_is_limited(
@@ -102,7 +112,7 @@ async def test_a_caller_that_holds_all_its_leases_is_limited(
     async with ops.hold_leases("42", 2, "chats"):
         found = (await operator.get(path)).json()
         assert found["limited"]
-        assert found["why"] == "Over the limit: 0 of 2 requests at once are left (chats)."
+        assert found["why"] == "Over the limit: 0 of 2 requests at one time are left (chats)."
         assert found["rules"][0]["retry_after_seconds"] == 1
     found = (await operator.get(path)).json()
     assert (found["limited"], found["rules"][0]["remaining"]) == (False, 2)

@@ -17,6 +17,7 @@ export const OUTCOMES = [
 
 const TABLE_STEP = 10;
 const PIXELS_PER_POINT = 5;
+const LABEL_PIXELS = 48; // from one label of a mark to the next
 const scheme = matchMedia("(prefers-color-scheme: dark)");
 
 /** @param {string} name A custom property of the style sheet. */
@@ -147,7 +148,7 @@ function fullOptions(onPoint, listMarks) {
   };
   return {
     legend: { show: false },
-    padding: /** @type {[number, number, number, number]} */ ([8, 20, 0, 0]),
+    padding: /** @type {[number, number, number, number]} */ ([18, 20, 0, 0]),
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: range,
     axes: [
@@ -162,24 +163,38 @@ function fullOptions(onPoint, listMarks) {
   };
 }
 
-/** Draw a line at each change of the policy; of labels that would overlap, the latest. @param {uPlot} plot @param {Mark[]} marks The latest first. */
+/** Draw a line at each change of the policy, with its label above the curves. @param {uPlot} plot @param {Mark[]} marks The latest first. */
 function drawMarks(plot, marks) {
   const { ctx, bbox } = plot;
   const { min = 0, max = 0 } = plot.scales.x;
   const pixel = devicePixelRatio;
-  let labelled = Infinity;
+  const shown = marks.filter((it) => min <= it.time && it.time <= max).map((it) => ({ ...it, x: Math.round(plot.valToPos(it.time, "x", true)) }));
   ctx.save();
   ctx.fillStyle = color("muted");
   ctx.font = `${11 * pixel}px system-ui, sans-serif`;
-  ctx.textAlign = "right";
-  for (const { time, label } of marks.filter((it) => min <= it.time && it.time <= max)) {
-    const x = Math.round(plot.valToPos(time, "x", true));
-    ctx.fillRect(x, bbox.top, pixel, bbox.height);
-    if (labelled - x < 28 * pixel) continue;
-    ctx.fillText(label, x - 4 * pixel, bbox.top + 10 * pixel);
-    labelled = x;
+  ctx.textAlign = "center";
+  for (const { x } of shown) ctx.fillRect(x, bbox.top, pixel, bbox.height);
+  for (const { label, x } of joinLabels(shown, LABEL_PIXELS * pixel)) {
+    const half = ctx.measureText(label).width / 2;
+    const inside = Math.min(Math.max(x, bbox.left + half), bbox.left + bbox.width - half);
+    ctx.fillText(label, inside, bbox.top - 5 * pixel);
   }
   ctx.restore();
+}
+
+/**
+ * The labels of marks; those that would overlap are one: `v2–v4`.
+ * @param {{label: string, x: number}[]} marks The latest first. @param {number} space
+ */
+function joinLabels(marks, space) {
+  /** @type {{latest: {label: string, x: number}, first: {label: string, x: number}}[]} */
+  const groups = [];
+  for (const mark of marks) {
+    const group = groups.at(-1);
+    if (group && group.first.x - mark.x < space) group.first = mark;
+    else groups.push({ latest: mark, first: mark });
+  }
+  return groups.map(({ latest, first }) => ({ label: latest === first ? latest.label : `${first.label}–${latest.label}`, x: (latest.x + first.x) / 2 }));
 }
 
 /** @param {number[]} values */

@@ -1,7 +1,7 @@
 // The list of all policies, each with its curves.
 import { Chart } from "./charts.js";
 import { breakName, h, setAttribute, setText, syncChildren } from "./dom.js";
-import { formatQuota, formatRate, plural } from "./format.js";
+import { formatCount, formatQuota, formatRate, plural } from "./format.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
 /** @typedef {import("./types.js").Rates} Rates */
@@ -22,7 +22,10 @@ export function renderBadges(limit) {
 }
 
 /** @param {Limit} limit */
-export const describeQuota = (limit) => `${formatQuota(limit.in_force)} per ${limit.in_force.per}`;
+export function describeQuota({ in_force }) {
+  const burst = in_force.burst ? `, burst ${formatCount(in_force.burst)}` : "";
+  return `${formatQuota(in_force)}${burst} per ${in_force.per}`;
+}
 
 /** @param {Limit} limit */
 export const describeSource = (limit) => SOURCES[limit.source];

@@ -59,7 +59,7 @@ export class PolicyView {
     this.#form = new ChangeForm(context, limit);
     const overrides = new Overrides(context, limit);
     const callers = new CallerLookup(context, limit, () => this.#history.reload());
-    this.#history = new History(context, limit);
+    this.#history = new History(context, limit, () => this.#showCurves());
     this.#parts = [this.#form, overrides, callers, this.#history];
     this.#topKeys = new TopKeys((key) => callers.choose(key));
     this.#usageTable.element.addEventListener("toggle", () => this.#usage && this.#usageTable.update(this.#usage));
@@ -106,7 +106,7 @@ export class PolicyView {
     setText(this.#unknown, `Nothing is known of the traffic: ${usage.fault}.`);
     this.#unknown.hidden = !usage.fault;
     this.#curves.hidden = Boolean(usage.fault);
-    this.#chart.update(usage, this.#history.marks);
+    this.#showCurves();
     this.#showLegend();
     this.#usageTable.update(usage);
     this.#topKeys.update(usage);
@@ -114,6 +114,10 @@ export class PolicyView {
 
   followConnection() {
     this.#form.followConnection();
+  }
+
+  #showCurves() {
+    if (this.#usage) this.#chart.update(this.#usage, this.#history.marks);
   }
 
   /** @param {number | null} index */

@@ -70,7 +70,7 @@
  * @property {{from: string | number | null, to: string | number | null, seconds: number, requests: number, keys: number | null, processes: string[], left_out: Record<string, number>}} covers
  * @property {string} accuracy
  * @property {boolean} restarts_counts
- * @property {{requests: number, newly_refused: number, newly_admitted: number, refused_before: number, refused_after: number}} effect
+ * @property {{requests: number, newly_refused: number, newly_admitted: number, refused_before: number, refused_after: number, shadow_refused: number}} effect
  * @property {{key: string, caller: string | null, newly_refused: number, newly_admitted: number, requests: number}[]} keys
  */
 
@@ -79,6 +79,7 @@
  * @property {number} seq
  * @property {number | null} version Of a reset of a key, there is none.
  * @property {string | null} key The key that was reset.
+ * @property {string | null} caller Its caller, if that was known.
  * @property {string} at
  * @property {string} by
  * @property {string} action
@@ -91,7 +92,7 @@
  * @typedef {object} Caller One key, as a policy sees it now.
  * @property {string} key
  * @property {string | null} caller
- * @property {{label: string, quota: number, window_seconds: number, remaining: number, reset_seconds: number, retry_after_seconds: number}[]} rules
+ * @property {{label: string, quota: number, burst: number | null, window_seconds: number, remaining: number, reset_seconds: number, retry_after_seconds: number}[]} rules
  * @property {Override | null} override
  * @property {boolean} limited
  * @property {string} why
