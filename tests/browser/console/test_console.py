@@ -229,6 +229,37 @@ def test_the_scripts_have_sound_types_and_uplot_is_that_of_npm(scripts: Path) ->
     assert (compiled.returncode, compiled.stdout) == (0, "")
 
 
+async def test_only_the_tiers_and_overrides_that_change_are_shown(
+    scripts: Path, tmp_path: Path
+) -> None:
+    with as_file(files("gateway.ops.console").joinpath("static")) as static:
+        shutil.copytree(static, tmp_path / "static")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    values = {"rate": "20/minute", "tiers": {"pro": "40/minute", "enterprise": "90/minute"}}
+    blocked = {"overrides": {"user:#9f": {"kind": "block", "caller": "user:42"}}}
+    found = await run_script(
+        scripts,
+        "console/differences.mjs",
+        static=str(tmp_path / "static"),
+        limit={"declared": values, "settings": None},
+        cases=[
+            (None, {"tiers": {"gold": "10/minute"}}),
+            ({"tiers": {"pro": "50/minute"}}, {"tiers": {"gold": "10/minute"}}),
+            (blocked, {"rate": "30/minute"}),
+            (None, blocked),
+        ],
+    )
+    assert [[it.replace(" \N{RIGHTWARDS ARROW} ", " -> ") for it in one] for one in found] == [
+        ["tier gold: not set -> 10/minute"],
+        ["tier pro: 50/minute -> 40/minute (code)", "tier gold: not set -> 10/minute"],
+        [
+            "user:42: blocked -> as the others: 30/minute",
+            "rate: 20/minute (code) -> 30/minute",
+        ],
+        ["user:42: as the others: 20/minute -> blocked"],
+    ]
+
+
 async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServer) -> None:
     seen = await run_script(
         scripts,

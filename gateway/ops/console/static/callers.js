@@ -1,6 +1,7 @@
 // The keys with the most requests, and one caller: whether it is limited, and why.
+import { Problem } from "./api.js";
 import { openDialog } from "./dialog.js";
-import { field, h, setText, syncChildren, table } from "./dom.js";
+import { field, h, setText, showFieldError, showFieldErrors, syncChildren, table } from "./dom.js";
 import { formatClock, formatCount, formatDuration, formatOverride, formatTime, giveExample } from "./format.js";
 import { openOverride } from "./overrides.js";
 
@@ -93,12 +94,20 @@ export class CallerLookup {
     return query.size ? `${path}?${query}` : path;
   }
 
+  /** @param {string} name A field of an error. */
+  #findInput(name) {
+    if (name === "key") return this.#key;
+    return name === "issuer" && !this.#issuerField.hidden ? this.#issuer : undefined;
+  }
+
   async #search() {
+    for (const input of [this.#key, this.#issuer]) showFieldError(input, "");
     try {
       this.#show(await this.#context.api.get(this.#path({ tier: this.#tier.value })));
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
-      this.#result.replaceChildren(h("p", { class: "field-error" }, message));
+      const isAtInput = error instanceof Problem && showFieldErrors(error.fields, (name) => this.#findInput(name));
+      this.#result.replaceChildren(...(isAtInput ? [] : [h("p", { class: "field-error" }, message)]));
       setText(this.#spoken, message);
     }
   }

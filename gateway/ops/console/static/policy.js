@@ -40,7 +40,7 @@ export class PolicyView {
   #redis = h("p", { class: "notice", hidden: true });
   #shadow = h("button", { type: "button", role: "switch", class: "switch", "data-changes": "", click: () => this.#confirmShadow() }, "Shadow");
   #curves = h("div", { class: "curves curves-full" });
-  #unknown = h("p", { class: "placeholder", hidden: true });
+  #unknown = h("p", { class: "placeholder unknown", hidden: true });
   #chart = new Chart(this.#curves, { onPoint: (index) => this.#showPoint(index) });
   #legend = new Legend();
   #usageTable = new UsageTable();

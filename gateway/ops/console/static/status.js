@@ -20,21 +20,22 @@ const LABELS = {
   status: "state",
   redis: "connection",
   disconnects: "connections lost",
-  degraded_checks: "checks without Redis",
+  without_redis: "without Redis",
+  degraded_checks: "own checks without Redis",
   counters: "counts",
   keys: "keys counted",
   age_seconds: "last read",
 };
 
 /** @param {Record<string, string | number>} state @returns {[string, string][]} */
-const describeFields = (state) =>
-  Object.entries(state).map(([key, value]) => [LABELS[key] ?? key.replaceAll("_", " "), key === "age_seconds" ? `${formatDuration(Number(value))} ago` : String(value)]);
+const describeFields = ({ status, ...state }) =>
+  Object.entries(state.redis ? state : { status, ...state }).map(([key, value]) => [LABELS[key] ?? key.replaceAll("_", " "), key === "age_seconds" ? `${formatDuration(Number(value))} ago` : String(value)]);
 
 /** @param {string} name @param {Record<string, string | number>} state @returns {Item} */
 function describeState(name, state) {
   const isUsed = state.counters !== "embedded";
   const text = isUsed ? String(state.status === "ok" ? "ok" : (state.redis ?? state.status ?? "unknown")) : "not used";
-  return { name, text, tone: toTone(text), details: describeFields(state) };
+  return { name, text, tone: toTone(text), details: isUsed ? describeFields(state) : [["counts", "in the memory of the gateway process"]] };
 }
 
 /** @param {string} name @param {[string, string][]} parts Each with its state. @returns {Item} */
