@@ -162,7 +162,8 @@ def _describe_tightest(
     """Describe the rule of which the least is left."""
     least = min(standings, key=lambda it: it.remaining / (it.burst or it.quota))
     is_rate = isinstance(policy, RateLimit)
-    left = _describe_left(least, is_rate=is_rate)
+    left = f"{least.remaining} of {_describe_quota(least, is_rate=is_rate)} are left"
+    left += f" ({least.label})"
     if policy.shadow and least.retry_after_seconds:
         return f"Over the limit, which is in shadow: {left}."
     if not is_limited:
@@ -171,22 +172,20 @@ def _describe_tightest(
     return f"Over the limit: {left}{again}."
 
 
-def _describe_left(standing: RuleStanding, *, is_rate: bool) -> str:
-    remaining, quota = standing.remaining, standing.quota
-    span = f"in {standing.window_seconds:g} s" if is_rate else "at one time"
-    if standing.burst:
-        return (
-            f"{remaining} of a burst of {standing.burst} requests are left, at {quota} {span} "
-            f"({standing.label})"
-        )
-    return f"{remaining} of {quota} requests {span} are left ({standing.label})"
+def _describe_quota(rule: RuleStanding, *, is_rate: bool) -> str:
+    if not is_rate:
+        return f"{rule.quota} requests at one time"
+    window = f"in {rule.window_seconds:g} s"
+    if rule.burst is None:
+        return f"{rule.quota} requests {window}"
+    return f"a burst of {rule.burst} requests, at {rule.quota} {window},"
 
 
 def _iter_override_notes(override: Override | None, *, is_limited: bool) -> Iterator[str]:
     if override is None:
         return
-    reason = f" Its reason: {override.reason}." if override.reason else ""
-    span = f"{_describe_end(override)}.{reason}"
+    reason = f": {override.reason}" if override.reason else ""
+    span = f"{_describe_end(override)}{reason}."
     if override.kind == "block":
         effect = "refuses" if is_limited else "would refuse"
         yield f"An override {effect} all requests{span}"
@@ -198,7 +197,7 @@ def _iter_override_notes(override: Override | None, *, is_limited: bool) -> Iter
 
 def _describe_end(override: Override) -> str:
     if override.until is None:
-        return "; it has no end"
+        return ""
     until = override.until.astimezone(UTC).replace(tzinfo=None)
     return f" until {until.isoformat(sep=' ', timespec='seconds')} UTC"
 

@@ -237,12 +237,12 @@ class UsageNow(BaseModel):
 class RuleStanding(BaseModel):
     """One rule of a policy, and where a caller stands under it; times are in seconds.
 
-    With a `burst`, `remaining` is what is left of it; otherwise, of the `quota`.
+    `remaining` is of the `burst`, if there is one, and of the `quota` otherwise.
     """
 
     label: str
     quota: int
-    burst: int | None = None
+    burst: int | None
     window_seconds: float
     remaining: int
     reset_seconds: float

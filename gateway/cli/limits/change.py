@@ -4,7 +4,7 @@ The change is based on the version that was shown, so it never overwrites that o
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.cli.limits.counts import describe_counts
@@ -93,7 +93,7 @@ def make_change(
 def describe_limit(limit: Limit) -> str:
     """Return what a policy allows, such as `10/second, 120/minute (shadow)`."""
     values = limit.in_force
-    text = f"{values.limit} at one time" if values.rate is None else values.rate
+    text = f"{values.limit} at once" if values.rate is None else values.rate
     burst = f", burst {values.burst}" if values.burst else ""
     return escape(text + burst) + (" (shadow)" if values.shadow else "")
 
@@ -126,17 +126,7 @@ def _list_differences(proposal: ProposedChange) -> list[tuple[str, str, str]]:
     former = _list_rows(get_values(limit.in_force), limit.live or {})
     coming = _list_rows(find_values(limit, proposal.document), proposal.document)
     names = [it for it in {**former, **coming} if former.get(it) != coming.get(it)]
-    shown = [(it, former.get(it), coming.get(it)) for it in names]
-    return [
-        (it, old or _describe_others(former), new or _describe_others(coming))
-        for it, old, new in shown
-    ]
-
-
-def _describe_others(rows: Mapping[str, str]) -> str:
-    """Return what a caller gets without an override."""
-    is_rate = rows["rate"] != "-"
-    return f"as the others: {rows['rate'] if is_rate else rows['limit'] + ' at one time'}"
+    return [(it, former.get(it, "-"), coming.get(it, "-")) for it in names]
 
 
 def _list_rows(values: Document, document: Document) -> dict[str, str]:

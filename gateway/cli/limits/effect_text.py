@@ -19,9 +19,8 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
     if effect.shadow_refused:
-        yield f"  {effect.shadow_refused:,} of the admitted would be refused without shadow"
-    affected = [it for it in simulation.keys if it.newly_refused or it.newly_admitted]
-    keys = affected[:max_keys]
+        yield f"  {effect.shadow_refused:,} more would be refused without shadow"
+    keys = simulation.keys[:max_keys]
     if keys:
         rows = [
             (it.key, it.caller or "-", str(it.requests), str(it.newly_refused),

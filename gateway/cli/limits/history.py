@@ -38,5 +38,5 @@ def _to_row(entry: HistoryItem) -> tuple[str, ...]:
 
 def _describe_result(entry: HistoryItem) -> str:
     if entry.key is not None:
-        return f"the counts of {entry.caller or entry.key}"
+        return f"the counts of {entry.key}"
     return describe_document(entry.to or {}) or "-"

@@ -51,7 +51,6 @@ def parse_quota(text: str, limit: Limit) -> str | int:
         return text
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) < 2**31:
         raise InvalidRate(
-            f"{limit.name} limits requests at one time: RATE must be a number such as 20, not "
-            f"{text!r}"
+            f"{limit.name} limits requests at once: RATE must be a number such as 20, not {text!r}"
         )
     return int(text)

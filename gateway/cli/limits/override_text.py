@@ -21,4 +21,4 @@ def _describe_kind(override: Mapping[str, Any]) -> str:
         case "times":
             return f"{override['times']:g} times the limit"
     rate = override.get("rate")
-    return f"{override.get('limit')} at one time" if rate is None else str(rate)
+    return f"{override.get('limit')} at once" if rate is None else str(rate)

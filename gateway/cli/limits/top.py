@@ -25,6 +25,6 @@ def run(options: argparse.Namespace) -> int:
     rows = [(it.key, it.caller or "-", str(it.allowed), str(it.refused)) for it in usage.top_keys]
     print(format_rows(_HEAD, rows))
     allowed, refused, shadow = map(sum, (usage.allowed, usage.refused, usage.shadow_refused))
-    without = f"; {shadow:,} of the allowed would be refused without shadow" if shadow else ""
+    without = f"; {shadow:,} more would be refused without shadow" if shadow else ""
     print(f"In all, in {options.seconds} s: {allowed:,} allowed, {refused:,} refused{without}.")
     return ExitStatus.DONE

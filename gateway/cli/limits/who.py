@@ -68,9 +68,7 @@ def _explain(standing: CallerStanding) -> str:
 
 def _describe_quota(kind: Kind, rule: RuleStanding) -> str:
     if kind == "concurrency":
-        return f"{rule.quota} at one time"
-    if rule.burst:
-        return f"{rule.burst} (burst)"
+        return f"{rule.quota} at once"
     return f"{rule.quota} in {rule.window_seconds:g} s"
 
 

@@ -94,7 +94,7 @@ def _find_field_errors(policy: Policy, document: LiveDocument) -> Iterator[Confi
     if policy.tier_claim is None:
         message = f"{policy.name} has no tiers: its declaration names no tier_claim"
         yield ConfigError("tiers", message)
-    expected = "a rate such as 60/minute" if is_rate_limit else "a number of requests at one time"
+    expected = "a rate such as 60/minute" if is_rate_limit else "a number of requests at once"
     for tier, value in document.tiers.items():
         if isinstance(value, str) is not is_rate_limit:
             path = format_path(("tiers", tier))

@@ -53,7 +53,7 @@ def _normalize_tier(value: object) -> str | int:
         return _normalize_rates(value)
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_BURST:
         return value
-    raise ValueError("must be a rate such as 60/minute, or a number of requests at one time")
+    raise ValueError("must be a rate such as 60/minute, or a number of requests at once")
 
 
 def _check_partition(text: str) -> str:

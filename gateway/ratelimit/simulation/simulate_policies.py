@@ -155,10 +155,7 @@ class _Run:
         restarted = [name for name, effect in self._effects.items() if effect.restarts_counts]
         if restarted:
             names = ", ".join(sorted(restarted))
-            sentences.append(
-                f"The change restarts the counts of {names}: each caller begins with its whole "
-                "quota."
-            )
+            sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
         if self._prefetching:
             names = ", ".join(sorted(self._prefetching))
             sentences.append(

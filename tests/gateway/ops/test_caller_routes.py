@@ -76,11 +76,17 @@ async def test_the_tightest_of_several_rules_is_named(
     assert found["rules"][1]["remaining"] == 95
 
 
-async def test_what_is_left_of_a_burst_is_named(operator: httpx.AsyncClient) -> None:
-    found = (await operator.get("/limits/partners/callers/service:idle")).json()
-    assert [it["burst"] for it in found["rules"]] == [5, None]
+async def test_what_is_left_of_a_burst_is_not_compared_with_the_rate(
+    operator: httpx.AsyncClient,
+) -> None:
+    """A burst of 15 at 10 in a second."""
+    version = (await operator.get("/limits/partners")).headers["etag"]
+    change = {"burst": 15, "reason": "x"}
+    await operator.patch("/limits/partners", json=change, headers={"If-Match": version})
+    found = (await operator.get("/limits/partners/callers/service:shop")).json()
+    assert [(it["quota"], it["burst"]) for it in found["rules"]] == [(10, 15), (100, None)]
     assert found["why"] == (
-        "Not limited: 5 of a burst of 5 requests are left, at 10 in 1 s (partners:1s)."
+        "Not limited: 15 of a burst of 15 requests, at 10 in 1 s, are left (partners:1s)."
     )
 
 
@@ -90,19 +96,19 @@ async def test_overrides_are_part_of_the_reason(
     await set_override(operator, {"kind": "times", "times": 5, "reason": "migration"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert found["rules"][0]["quota"] == 600
-    assert found["why"].endswith("An override is in force; it has no end. Its reason: migration.")
+    assert found["why"].endswith("An override is in force: migration.")
     until = "2199-01-01T00:00:00Z"
     await set_override(operator, {"kind": "block", "until": until, "reason": "abuse"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert (found["limited"], found["rules"]) == (True, [])
     assert found["why"] == (
-        "An override refuses all requests until 2199-01-01 00:00:00 UTC. Its reason: abuse."
+        "An override refuses all requests until 2199-01-01 00:00:00 UTC: abuse."
     )
     assert await ops.send_requests("42", 1) == 0
     await set_override(operator, {"kind": "allow"})
     found = (await operator.get("/limits/dashboards/callers/user:42")).json()
     assert (found["limited"], found["rules"]) == (False, [])
-    assert found["why"] == "An override admits all requests; it has no end."
+    assert found["why"] == "An override admits all requests."
 
 
 async def test_a_caller_that_holds_all_its_leases_is_limited(

@@ -46,6 +46,9 @@ export function formatTime(time) {
 /** @param {number} time Unix time in seconds. */
 export const formatClock = (time) => toDate(time).toLocaleTimeString("en-GB", { hour12: false });
 
+/** A text of the ops API as a sentence. @param {string} text */
+export const toSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
 /** What an input of type `datetime-local` holds for a time. @param {Date} date */
 export function toLocalInput(date) {
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);

@@ -1,7 +1,7 @@
 // Starts the page: reads the limits every two seconds, and shows the one that the URL names.
 import { Api, Problem, Unreachable } from "./api.js";
 import { h, setText } from "./dom.js";
-import { formatDuration } from "./format.js";
+import { formatDuration, toSentence } from "./format.js";
 import { PolicyList } from "./policies.js";
 import { PolicyView } from "./policy.js";
 import { Poller } from "./poll.js";
@@ -98,7 +98,7 @@ function showConnection(error) {
   connection.dataset.tone = error || fault ? "bad" : "good";
   setText(connection, error ? "Not up to date" : fault ? "Traffic unknown" : "Live");
   banner.hidden = !error && !fault;
-  setText(banner, error ? describeFailure(error) : fault && `Nothing is known of the traffic: ${fault}.`);
+  setText(banner, error ? describeFailure(error) : fault && toSentence(fault));
   context.isLost = error instanceof Unreachable;
   enableChanges();
   const { subject, expires, isReadOnly } = api.identity;

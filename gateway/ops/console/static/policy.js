@@ -4,7 +4,7 @@ import { Chart, Legend, UsageTable } from "./charts.js";
 import { openDialog } from "./dialog.js";
 import { breakName, h, newId, setAttribute, setText, syncChildren, table } from "./dom.js";
 import { ChangeForm } from "./form.js";
-import { formatAgo } from "./format.js";
+import { formatAgo, toSentence } from "./format.js";
 import { History } from "./history.js";
 import { Overrides } from "./overrides.js";
 import { describeQuota, describeSource, renderBadges } from "./policies.js";
@@ -103,7 +103,7 @@ export class PolicyView {
   /** @param {Usage} usage */
   updateUsage(usage) {
     this.#usage = usage;
-    setText(this.#unknown, `Nothing is known of the traffic: ${usage.fault}.`);
+    setText(this.#unknown, usage.fault ? toSentence(usage.fault) : "");
     this.#unknown.hidden = !usage.fault;
     this.#curves.hidden = Boolean(usage.fault);
     this.#showCurves();

@@ -43,10 +43,10 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
 def test_a_concurrency_limit_has_a_number(ops: Ops) -> None:
     output = ops.print("set", "chats", "5", "--reason", "a", "--yes")
     assert ["limit", "2", "5"] in [line.split() for line in output.splitlines()]
-    assert output.endswith("chats is at version 1: 5 at one time\n")
+    assert output.endswith("chats is at version 1: 5 at once\n")
     status, _, errors = ops.run("set", "chats", "5/minute", "--reason", "a", "--yes")
     assert (status, ops.get("chats").version) == (2, 1)
-    assert "chats limits requests at one time: RATE must be a number such as 20" in errors
+    assert "chats limits requests at once: RATE must be a number such as 20" in errors
 
 
 @pytest.mark.parametrize("options", [[], ["--no-simulation"]])
@@ -151,7 +151,7 @@ def test_what_a_shadow_would_refuse_is_shown(ops: Ops) -> None:
     ops.send_requests("42", 125)
     output = ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
     assert "newly admitted  5 (4.0%)" in output
-    assert "5 of the admitted would be refused without shadow" in output
+    assert "5 more would be refused without shadow" in output
 
 
 def test_a_set_without_until_has_no_end(ops: Ops) -> None:

@@ -79,7 +79,5 @@ def test_a_concurrency_limit_has_a_number() -> None:
 
 @pytest.mark.parametrize("text", ["60/minute", "0", "-1", "\u0661", "99999999999"])
 def test_a_concurrency_limit_has_no_rate(text: str) -> None:
-    with pytest.raises(
-        InvalidRate, match="chats limits requests at one time: RATE must be a number"
-    ):
+    with pytest.raises(InvalidRate, match="chats limits requests at once: RATE must be a number"):
         create(make_limit("concurrency"), text)

@@ -43,7 +43,7 @@ def test_top_counts_what_only_shadow_admits(ops: Ops) -> None:
     ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
     ops.send_requests("42", 125)
     output = ops.print("top", "dashboards", "--seconds", "60")
-    assert output.endswith("0 refused; 5 of the allowed would be refused without shadow.\n")
+    assert output.endswith("0 refused; 5 more would be refused without shadow.\n")
 
 
 def test_what_is_not_known_is_not_0(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:

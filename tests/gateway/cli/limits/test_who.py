@@ -10,7 +10,7 @@ def test_who_says_where_the_caller_is_limited_and_why(ops: Ops) -> None:
     head, row, held, _, reason, _ = ops.print("who", "user:42").splitlines()
     assert head.split()[:3] == ["POLICY", "LIMITED", "REMAINING"]
     assert row.split()[:7] == ["dashboards", "yes", "0", "120", "in", "60", "s"]
-    assert held.split()[:6] == ["chats", "no", "2", "2", "at", "one"]
+    assert held.split()[:6] == ["chats", "no", "2", "2", "at", "once"]
     assert reason.startswith("dashboards: Over the limit: 0 of 120 requests in 60 s are left")
     assert max(map(len, (head, row, held))) <= 60, "the table fits a narrow terminal"
     found = json.loads(ops.print("who", "user:7", "--json"))

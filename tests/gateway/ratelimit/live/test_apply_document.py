@@ -120,7 +120,7 @@ MISFITS: list[tuple[Any, dict[str, Any], str, str]] = [
     (CHATS, {"rate": "9/day"}, "rate", "is no value of a concurrency limit, as chats is"),
     (CHATS, {"burst": 9}, "burst", "is no value of a concurrency limit, as chats is"),
     (CHATS, {"limit": 999_999}, "limit", "limit is 999999; it must be at least 1 and at most"),
-    (CHATS, {"tiers": {"pro": "9/day"}}, "tiers.pro", "must be a number of requests at one time"),
+    (CHATS, {"tiers": {"pro": "9/day"}}, "tiers.pro", "must be a number of requests at once"),
     (
         CHATS,
         {"overrides": {USER: {"kind": "rate", "rate": "9/day"}}},
