@@ -81,7 +81,7 @@ class CallerLookup:
         view = self._store.find(caller.policy)
         found = self._find_key(view.declared, caller)
         with translate_errors({found.partition: caller.key}):
-            await self._live.reset(view.name, found.partition, author)
+            await self._live.reset(view.name, found.partition, author, found.caller)
 
     def _find_key(self, policy: Policy, caller: CallerKey) -> FoundKey:
         try:

@@ -38,8 +38,11 @@ class GatheredTraffic(Traffic):
         self._recordings = Recordings({})
         self._gathered_at = -_CACHE_SECONDS
 
-    async def report_usage(self, policy: str, seconds: int) -> UsageReport:
-        """Return the requests under one policy in the last seconds, over all processes."""
+    async def report_usage(self, policy: str, seconds: int) -> UsageReport | None:
+        """Return the requests under one policy in the last seconds, over all processes.
+
+        Return None if no process replies.
+        """
         begin = int(time.time()) - seconds + 1
         request = ReplyRequest("usage", policy, seconds)
         replies = await self._ask(request, _USAGE_SECONDS)
@@ -51,7 +54,7 @@ class GatheredTraffic(Traffic):
                 continue  # of another version of Lockgate
             reports.append(found.report)
             self._remember(found.names)
-        return merge_reports(reports, begin, seconds)
+        return merge_reports(reports, begin, seconds) if reports else None
 
     def count_recent(self) -> Mapping[str, Counts]:
         """Return the requests of the last ten seconds by policy."""

@@ -72,6 +72,7 @@ def describe_entry(entry: HistoryEntry) -> HistoryItem:
         from_=entry.former,
         to=entry.document,
         key=entry.key,
+        caller=entry.caller,
     )
 
 

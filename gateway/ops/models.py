@@ -164,7 +164,8 @@ class LimitList(BaseModel):
 class HistoryItem(BaseModel):
     """A change of a policy, as the journal has it; `from` and `to` are live documents.
 
-    A reset of the counts of a `key` has no version.
+    A reset of the counts of a `key` has no version; `caller` is the key as people write it, if that
+    was known.
     """
 
     model_config = ConfigDict(validate_by_name=True)
@@ -178,6 +179,7 @@ class HistoryItem(BaseModel):
     from_: dict[str, Any] | None = Field(alias="from")
     to: dict[str, Any] | None
     key: str | None
+    caller: str | None = None
 
 
 class History(BaseModel):

@@ -50,8 +50,8 @@ class Traffic(ABC):
     """The requests of all gateway processes that the ops app knows."""
 
     @abstractmethod
-    async def report_usage(self, policy: str, seconds: int) -> UsageReport:
-        """Return the requests under one policy in the last seconds."""
+    async def report_usage(self, policy: str, seconds: int) -> UsageReport | None:
+        """Return the requests under one policy in the last seconds; None if they are unknown."""
 
     @abstractmethod
     def count_recent(self) -> Mapping[str, Counts]:

@@ -6,13 +6,18 @@ from collections.abc import Iterable
 from gateway.ops.models import LimitUsage, TopKey, UsageNow, UsageRates
 from gateway.ops.process_channel import Counts
 from gateway.ops.traffic import RECENT_SECONDS, Traffic
+from gateway.ratelimit.usage.count_decisions import merge_reports
+
+_NO_REPLY = "no gateway process replies"
 
 _IDLE = Counts(allowed=0, refused=0, shadow_refused=0)
 
 
 async def report_usage(traffic: Traffic, policy: str, seconds: int) -> LimitUsage:
     """Return the requests under a policy second by second."""
-    report = await traffic.report_usage(policy, seconds)
+    found = await traffic.report_usage(policy, seconds)
+    report = found or merge_reports([], int(time.time()) - seconds + 1, seconds)
+    fault = traffic.find_fault() or ("" if found else _NO_REPLY)
     return LimitUsage(
         policy=policy,
         from_=report.begin,
@@ -26,7 +31,7 @@ async def report_usage(traffic: Traffic, policy: str, seconds: int) -> LimitUsag
             )
             for it in report.top_keys
         ],
-        fault=traffic.find_fault() or None,
+        fault=fault or None,
     )
 
 

@@ -35,7 +35,7 @@ def _iter_lines(entry: HistoryItem) -> Iterator[str]:
     at = format_time(entry.at.timestamp())
     yield escape(f"{entry.seq}{version}: {at} {entry.action} by {entry.by}: {entry.reason}")
     if entry.key is not None:
-        yield escape(f"    the counts of {entry.key}")
+        yield escape(f"    the counts of {entry.caller or entry.key}")
     else:
         yield escape(f"    from  {describe_document(entry.from_ or {}) or _NOTHING}")
         yield escape(f"    to    {describe_document(entry.to or {}) or _NOTHING}")

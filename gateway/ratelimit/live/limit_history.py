@@ -18,7 +18,8 @@ class HistoryEntry:
     """A change of the live limits of a policy; `at` is in seconds since the epoch.
 
     `former` and `document` are those before and after it, None if there was none. A reset leaves
-    the version as it is and has no documents, and the `key` of the caller whose counts it cleared.
+    the version as it is and has no documents, and the `key` of the caller whose counts it cleared,
+    with the `caller` as people write it, if that was known.
     """
 
     seq: int
@@ -30,6 +31,7 @@ class HistoryEntry:
     document: Any = None
     to_version: int | None = None
     key: str | None = None
+    caller: str | None = None
 
 
 def read_history(
@@ -79,4 +81,5 @@ def _to_entry(row: Row[Any]) -> HistoryEntry:
         document=details.get("to"),
         to_version=details.get("to_version"),
         key=details.get("key"),
+        caller=details.get("caller"),
     )

@@ -199,8 +199,12 @@ class LiveLimits:
         read = partial(read_history, policy=name, limit=limit, before=before)
         return await self._require_store().storage.database.read(read)
 
-    async def reset(self, name: str, partition: str, author: Author) -> None:
+    async def reset(
+        self, name: str, partition: str, author: Author, caller: str | None = None
+    ) -> None:
         """Clear the counts of one caller: in Redis, and in each process within a second.
+
+        `caller` names it in the history, where its partition is a hash.
 
         Raises:
             UnknownPolicy: the code declares no such policy.
@@ -212,7 +216,9 @@ class LiveLimits:
         base, store = self._find_base(name), self._require_store()
         check_author(author)
         check_key(base.policy, partition)
-        record = partial(record_reset, policy=name, partition=partition, author=author)
+        record = partial(
+            record_reset, policy=name, partition=partition, author=author, caller=caller
+        )
         await store.storage.database.write(record)
         await _refresh(store)
         try:

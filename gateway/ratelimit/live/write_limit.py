@@ -51,10 +51,19 @@ def roll_back_limit(
     return _write(connection, former, document, change)
 
 
-def record_reset(connection: Connection, policy: str, partition: str, author: Author) -> int:
+def record_reset(
+    connection: Connection,
+    policy: str,
+    partition: str,
+    author: Author,
+    caller: str | None = None,
+) -> int:
     """Append that the counts of a caller are cleared, and return the `seq` of the entry."""
     lock_journal(connection)
-    details = {"key": partition, "version": read_limit(connection, policy).version}
+    details: dict[str, Any] = {"key": partition}
+    if caller is not None:
+        details["caller"] = caller
+    details["version"] = read_limit(connection, policy).version
     return append_change(connection, Change(author.actor, RESET, policy, author.reason, details))
 
 

@@ -54,7 +54,8 @@ await first.page.waitForFunction(() => document.querySelector(".quota").textCont
 seen.followed = await first.page.inputValue(".change-form input[name=rate]");
 
 // Both apply at once: one of them gets 412, sees who changed what, and loads it.
-await first.page.route("**/limits", (route) => route.abort()); // it does not hear of the change
+const stale = await (await first.page.waitForResponse("**/limits")).json();
+await first.page.route("**/limits", (route) => route.fulfill({ json: stale })); // it does not hear of the change
 await propose(first.page, "30/minute");
 await change(second.page, "45/minute", "Halfway");
 await second.page.waitForSelector(".applied");
@@ -71,7 +72,18 @@ await change(second.page, "44/minute", "The restart comes now");
 await second.page.waitForSelector(".applied");
 await first.page.waitForSelector(".connection[data-tone=bad]");
 seen.banner = await first.page.textContent(".banner");
+await first.page.fill(".change-form input[name=rate]", "43/minute");
+await first.page.locator(".effect-panel", { hasText: "No simulation" }).waitFor();
+await first.page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+seen.whileLost = {
+  isEnabled: await first.page.locator(".change-form button[type=submit]").isEnabled(),
+  apply: await first.page.textContent(".change-form button[type=submit]"),
+  reason: await first.page.textContent(".change-form .actions .hint"),
+  bannerTop: await first.page.evaluate(() => document.querySelector(".banner").getBoundingClientRect().top),
+};
 await first.page.waitForSelector(".connection[data-tone=good]");
+await first.page.waitForSelector(".effect-panel .effect:not([aria-busy]) .effect-summary");
+seen.applyAgain = await first.page.textContent(".change-form button[type=submit]");
 seen.afterRestart = await first.page.textContent(".quota");
 
 // A hidden page asks for nothing, and catches up when it is shown.

@@ -18,6 +18,7 @@ from gateway.ops.ops_scopes import READ, WRITE
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits
+from gateway.settings.schema import Counters
 from tests.browser.console.console_server import HOSTILE_CALLER, serve_console
 from tests.browser.scripts import TIMEOUT_SECONDS, run_script, serve_page
 from tests.gateway.ops.ops_server import (
@@ -27,6 +28,7 @@ from tests.gateway.ops.ops_server import (
     get_signer,
     make_settings,
 )
+from tests.gateway.ops.test_gathered_traffic import gather
 from tests.gateway.server.serve_app import serve_app
 from tests.redis_server import find_free_port
 
@@ -152,6 +154,13 @@ async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: P
     assert "Halfway" in seen["refused"]
     assert seen["loaded"] == "45/minute"
     assert seen["banner"].startswith("The ops app does not respond.")
+    assert seen["whileLost"] == {
+        "isEnabled": False,
+        "apply": "Apply",
+        "reason": "The ops app does not respond: nothing can be applied now.",
+        "bannerTop": 0,
+    }
+    assert seen["applyAgain"] == "Apply"
     assert seen["afterRestart"].startswith("44/minute")
     assert seen["whileHidden"] == 0
     assert seen["whenShown"] > 0
@@ -222,6 +231,37 @@ def test_the_scripts_have_sound_types_and_uplot_is_that_of_npm(scripts: Path) ->
     assert (compiled.returncode, compiled.stdout) == (0, "")
 
 
+async def test_only_the_tiers_and_overrides_that_change_are_shown(
+    scripts: Path, tmp_path: Path
+) -> None:
+    with as_file(files("gateway.ops.console").joinpath("static")) as static:
+        shutil.copytree(static, tmp_path / "static")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    values = {"rate": "20/minute", "tiers": {"pro": "40/minute", "enterprise": "90/minute"}}
+    blocked = {"overrides": {"user:#9f": {"kind": "block", "caller": "user:42"}}}
+    found = await run_script(
+        scripts,
+        "console/differences.mjs",
+        static=str(tmp_path / "static"),
+        limit={"declared": values, "settings": None},
+        cases=[
+            (None, {"tiers": {"gold": "10/minute"}}),
+            ({"tiers": {"pro": "50/minute"}}, {"tiers": {"gold": "10/minute"}}),
+            (blocked, {"rate": "30/minute"}),
+            (None, blocked),
+        ],
+    )
+    assert [[it.replace(" \N{RIGHTWARDS ARROW} ", " -> ") for it in one] for one in found] == [
+        ["tier gold: not set -> 10/minute"],
+        ["tier pro: 50/minute -> 40/minute (code)", "tier gold: not set -> 10/minute"],
+        [
+            "user:42: blocked -> as the others: 30/minute",
+            "rate: 20/minute (code) -> 30/minute",
+        ],
+        ["user:42: as the others: 20/minute -> blocked"],
+    ]
+
+
 async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServer) -> None:
     seen = await run_script(
         scripts,
@@ -231,7 +271,7 @@ async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServ
         token=ops.token(READ, WRITE),
     )
     assert (seen["heading"]["tag"], seen["heading"]["name"]) == ("H2", NAME)
-    assert "requests in the last" in seen["spoken"]
+    assert "requests under this policy in the last" in seen["spoken"]
     assert all(seen["isInside"])
     assert seen["after"]["name"].startswith("Override a key")
     assert seen["complaints"] == []
@@ -307,4 +347,27 @@ async def test_the_state_of_the_system_is_shown_without_redis(chromium: str, scr
     assert "each gateway process counts its share by itself" in seen["notice"]
     assert seen["items"][:3] == ["Redis down", "Database ok", "Providers 1 ok"]
     assert "orders" in seen["details"]
+    assert seen["complaints"] == []
+
+
+async def test_unknown_traffic_is_not_shown_as_0(chromium: str, scripts: Path) -> None:
+    with make_settings() as made:
+        settings = made.model_copy(update={"counters": Counters(processes=2)})
+        async with gather(settings, 1) as gathering:
+            seen = await run_script(
+                scripts,
+                "console/unknown.mjs",
+                chromium=chromium,
+                url=f"{gathering.operator.base_url}/",
+                token=gathering.operator.headers["Authorization"].removeprefix("Bearer "),
+                policy=NAME,
+            )
+    print(json.dumps(seen, indent=1))
+    assert seen["connection"] == "Traffic unknown"
+    assert seen["banner"].endswith(": that needs `redis_url`.")
+    assert seen["rates"] == ["\N{EN DASH} allowed", "\N{EN DASH} refused", ""]
+    assert seen["legend"] == ["\N{EN DASH}"] * 3
+    assert seen["items"][3:] == ["Services unknown", "Processes none heard", "Recording unknown"]
+    assert seen["banner"] in seen["traffic"]
+    assert seen["curves"] == 0
     assert seen["complaints"] == []

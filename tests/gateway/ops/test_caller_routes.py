@@ -62,6 +62,7 @@ async def test_a_limited_caller_is_explained_and_reset(
     assert await ops.send_requests("42", 130) == 120
     (entry,) = (await operator.get("/limits/dashboards/history")).json()["entries"]
     assert (entry["action"], entry["key"], entry["reason"]) == ("limit.reset", USER_42, "test")
+    assert entry["caller"] == "user:42"
     assert entry["version"] is None
 
 

@@ -121,6 +121,15 @@ async def test_usage_and_recordings_of_all_processes_are_added_up(
         assert status["redis"]["redis"] == "up"
 
 
+async def test_traffic_is_unknown_while_no_process_replies(redis_server: RedisServer) -> None:
+    silent = publish_heartbeats(make_channel_settings(redis_server), "silent")
+    async with gather_on(redis_server, 0) as gathering, silent:
+        await gathering.wait_until("/usage", lambda it: len(it["processes"]) == 1)  # type: ignore[arg-type]
+        usage = (await gathering.operator.get("/limits/dashboards/usage?seconds=5")).json()
+        assert usage["fault"] == "no gateway process replies"
+        assert usage["allowed"] == [0] * 5
+
+
 async def test_a_process_that_does_not_reply_is_named_in_the_answer(
     redis_server: RedisServer,
 ) -> None:

@@ -29,6 +29,7 @@ async def test_the_history_says_who_changed_what_when_and_why(
         "from": None,
         "to": {"rate": "60/minute"},
         "key": None,
+        "caller": None,
     }
     assert latest["action"] == "limit.rollback"
     assert latest["by"].startswith("second ")

@@ -1,7 +1,8 @@
 // The keys with the most requests, and one caller: whether it is limited, and why.
+import { Problem } from "./api.js";
 import { openDialog } from "./dialog.js";
-import { field, h, setText, syncChildren, table } from "./dom.js";
-import { formatCount, formatDuration, formatOverride, formatTime } from "./format.js";
+import { field, h, setText, showFieldError, showFieldErrors, syncChildren, table } from "./dom.js";
+import { formatClock, formatCount, formatDuration, formatOverride, formatTime, giveExample } from "./format.js";
 import { openOverride } from "./overrides.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
@@ -18,10 +19,10 @@ export class TopKeys {
     this.#onChoose = onChoose;
   }
 
-  /** @param {import("./types.js").TopKey[]} keys @param {string | null} fault Why nothing is known. */
-  update(keys, fault) {
-    const shown = keys.slice(0, 10);
-    setText(this.#empty, fault ? `Nothing is known of the traffic: ${fault}.` : "No request in the last minutes.");
+  /** @param {import("./types.js").Usage} usage */
+  update({ top_keys, fault }) {
+    const shown = fault ? [] : top_keys.slice(0, 10);
+    setText(this.#empty, fault ? "Nothing is known of the traffic." : "No request in the last minutes.");
     this.#empty.hidden = shown.length > 0;
     this.#table.element.hidden = !shown.length;
     syncChildren(this.#table.body, shown, (it) => it.key, (it) => this.#renderRow(it), (row, it) => {
@@ -58,7 +59,7 @@ export class CallerLookup {
     this.#limit = limit;
     this.#onReset = onReset;
     const search = h("button", { type: "submit" }, "Look up");
-    const key = field("Key", this.#key, `As the tables show it, or as the caller is known: ${limit.in_force.per}:42.`, search);
+    const key = field("Key", this.#key, `As the tables show it, or as the caller is known: ${giveExample(limit)}.`, search);
     const submit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       void this.#search();
@@ -93,23 +94,36 @@ export class CallerLookup {
     return query.size ? `${path}?${query}` : path;
   }
 
+  /** @param {string} name A field of an error. */
+  #findInput(name) {
+    if (name === "key") return this.#key;
+    return name === "issuer" && !this.#issuerField.hidden ? this.#issuer : undefined;
+  }
+
   async #search() {
+    for (const input of [this.#key, this.#issuer]) showFieldError(input, "");
     try {
       this.#show(await this.#context.api.get(this.#path({ tier: this.#tier.value })));
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
-      this.#result.replaceChildren(h("p", { class: "field-error" }, message));
+      const isAtInput = error instanceof Problem && showFieldErrors(error.fields, (name) => this.#findInput(name));
+      this.#result.replaceChildren(...(isAtInput ? [] : [h("p", { class: "field-error" }, message)]));
       setText(this.#spoken, message);
     }
+  }
+
+  async #searchAgain() {
+    await this.#search();
+    this.#result.querySelector("button")?.focus();
   }
 
   /** @param {Caller} caller */
   #show(caller) {
     const rules = table("Rules of this caller", ["Window", "#Remaining", "#Resets in", "#Retry after"]);
     for (const it of caller.rules) {
-      const remaining = `${formatCount(it.remaining)} of ${formatCount(it.quota)}`;
+      const remaining = `${formatCount(it.remaining)} of ${formatCount(it.burst ?? it.quota)}`;
       const retry = it.retry_after_seconds ? formatDuration(it.retry_after_seconds) : "–";
-      const window = this.#limit.kind === "rate" ? formatDuration(it.window_seconds) : "at a time";
+      const window = this.#limit.kind !== "rate" ? "at one time" : it.burst ? `burst, ${formatCount(it.quota)} in ${formatDuration(it.window_seconds)}` : formatDuration(it.window_seconds);
       rules.body.append(h("tr", {}, h("th", { scope: "row", title: it.label }, window), ...[remaining, formatDuration(it.reset_seconds), retry].map((text) => h("td", { class: "number" }, text))));
     }
     const { override } = caller;
@@ -117,11 +131,13 @@ export class CallerLookup {
     this.#result.replaceChildren(
       h("p", {}, h("span", { class: `badge ${caller.limited ? "badge-refused" : "badge-allowed"}` }, caller.limited ? "Limited" : "Not limited"), " ", h("strong", { class: "key-name" }, caller.caller || caller.key)),
       h("p", {}, caller.why),
-      ...(override ? [h("p", { class: "hint" }, `Override: ${formatOverride(override)}${override.until ? ` until ${formatTime(override.until)}` : ""}. ${override.reason ?? ""}`)] : []),
+      ...(override ? [h("p", { class: "hint" }, `Override: ${formatOverride(override)}${override.until ? ` until ${formatTime(override.until)}` : ""}.`)] : []),
       ...(caller.rules.length ? [rules.element] : []),
+      h("p", { class: "hint" }, `As of ${formatClock(Date.now() / 1000)}.`),
       h(
         "div",
         { class: "actions" },
+        h("button", { type: "button", click: () => this.#searchAgain() }, "Look up again"),
         h("button", { type: "button", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: () => this.#reset(caller) }, "Reset its counts…"),
         h("button", { type: "button", "data-changes": "", disabled: this.#context.api.identity.isReadOnly, click: () => openOverride(this.#context, this.#limit, caller.key) }, "Override…"),
       ),

@@ -27,7 +27,7 @@ export function renderChange(entry, limit) {
       "p",
       { class: "change-head" },
       !isReset && h("strong", {}, `Version ${entry.version} `),
-      isReset ? `${entry.key} was reset by ` : `${NAMES[entry.action] ?? entry.action} by `,
+      isReset ? `The counts of ${entry.caller || entry.key} were reset by ` : `${NAMES[entry.action] ?? entry.action} by `,
       h("span", { class: "who" }, entry.by),
       " ",
       h("time", { datetime: entry.at, title: entry.at }, `${formatTime(entry.at)} (${formatAgo(entry.at)})`),

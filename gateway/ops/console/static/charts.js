@@ -17,6 +17,7 @@ export const OUTCOMES = [
 
 const TABLE_STEP = 10;
 const PIXELS_PER_POINT = 5;
+const LABEL_PIXELS = 48; // from one label of a mark to the next
 const scheme = matchMedia("(prefers-color-scheme: dark)");
 
 /** @param {string} name A custom property of the style sheet. */
@@ -70,14 +71,20 @@ export class Chart {
     scheme.addEventListener("change", () => this.#draw());
   }
 
-  /** @param {Usage} usage @param {Mark[]} [marks] */
+  /** Show the curves; nothing if the traffic is unknown. @param {Usage} usage @param {Mark[]} [marks] */
   update(usage, marks = []) {
+    if (usage.fault) return this.#clear();
     this.#usage = usage;
     this.#marks = marks;
     if (!this.#compact) this.#host.setAttribute("aria-label", summarize(usage));
     this.#coarsen();
     if (this.#plot && this.shown) this.#plot.setData(toData(this.shown));
     else this.#draw();
+  }
+
+  #clear() {
+    this.#plot?.destroy();
+    this.#plot = this.#usage = this.shown = null;
   }
 
   #coarsen() {
@@ -141,7 +148,7 @@ function fullOptions(onPoint, listMarks) {
   };
   return {
     legend: { show: false },
-    padding: /** @type {[number, number, number, number]} */ ([8, 20, 0, 0]),
+    padding: /** @type {[number, number, number, number]} */ ([18, 20, 0, 0]),
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: range,
     axes: [
@@ -156,24 +163,38 @@ function fullOptions(onPoint, listMarks) {
   };
 }
 
-/** Draw a line at each change of the policy; of labels that would overlap, the latest. @param {uPlot} plot @param {Mark[]} marks The latest first. */
+/** Draw a line at each change of the policy, with its label above the curves. @param {uPlot} plot @param {Mark[]} marks The latest first. */
 function drawMarks(plot, marks) {
   const { ctx, bbox } = plot;
   const { min = 0, max = 0 } = plot.scales.x;
   const pixel = devicePixelRatio;
-  let labelled = Infinity;
+  const shown = marks.filter((it) => min <= it.time && it.time <= max).map((it) => ({ ...it, x: Math.round(plot.valToPos(it.time, "x", true)) }));
   ctx.save();
   ctx.fillStyle = color("muted");
   ctx.font = `${11 * pixel}px system-ui, sans-serif`;
-  ctx.textAlign = "right";
-  for (const { time, label } of marks.filter((it) => min <= it.time && it.time <= max)) {
-    const x = Math.round(plot.valToPos(time, "x", true));
-    ctx.fillRect(x, bbox.top, pixel, bbox.height);
-    if (labelled - x < 28 * pixel) continue;
-    ctx.fillText(label, x - 4 * pixel, bbox.top + 10 * pixel);
-    labelled = x;
+  ctx.textAlign = "center";
+  for (const { x } of shown) ctx.fillRect(x, bbox.top, pixel, bbox.height);
+  for (const { label, x } of joinLabels(shown, LABEL_PIXELS * pixel)) {
+    const half = ctx.measureText(label).width / 2;
+    const inside = Math.min(Math.max(x, bbox.left + half), bbox.left + bbox.width - half);
+    ctx.fillText(label, inside, bbox.top - 5 * pixel);
   }
   ctx.restore();
+}
+
+/**
+ * The labels of marks; those that would overlap are one: `v2–v4`.
+ * @param {{label: string, x: number}[]} marks The latest first. @param {number} space
+ */
+function joinLabels(marks, space) {
+  /** @type {{latest: {label: string, x: number}, first: {label: string, x: number}}[]} */
+  const groups = [];
+  for (const mark of marks) {
+    const group = groups.at(-1);
+    if (group && group.first.x - mark.x < space) group.first = mark;
+    else groups.push({ latest: mark, first: mark });
+  }
+  return groups.map(({ latest, first }) => ({ label: latest === first ? latest.label : `${first.label}–${latest.label}`, x: (latest.x + first.x) / 2 }));
 }
 
 /** @param {number[]} values */
@@ -204,6 +225,7 @@ export class Legend {
 
   /** The mean of the last ten seconds. @param {Usage} usage */
   showNow(usage) {
+    if (usage.fault) return this.#show(() => null, "");
     this.#show((name) => sum(usage[name].slice(-10)) / 10, "mean of 10 s");
   }
 
@@ -212,9 +234,13 @@ export class Legend {
     this.#show((name) => shown[name][index] ?? 0, formatClock(shown.from + index * shown.step));
   }
 
-  /** @param {(name: Outcome) => number} read @param {string} time */
+  /** @param {(name: Outcome) => number | null} read `null`: unknown. @param {string} time */
   #show(read, time) {
-    for (const [name, element] of this.#values) setText(element, formatRate(read(name)));
+    for (const [name, element] of this.#values) {
+      const rate = read(name);
+      setText(element, rate === null ? "–" : formatRate(rate));
+      this.element.classList.toggle("is-unknown", rate === null);
+    }
     setText(this.#time, time);
   }
 }
@@ -226,7 +252,8 @@ export class UsageTable {
 
   /** @param {Usage} usage */
   update(usage) {
-    if (!this.element.open) return;
+    this.element.hidden = Boolean(usage.fault);
+    if (!this.element.open || usage.fault) return;
     /** @type {{time: number, counts: number[]}[]} */
     const rows = [];
     const first = Math.ceil(usage.from / TABLE_STEP) * TABLE_STEP;

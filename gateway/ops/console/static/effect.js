@@ -10,8 +10,8 @@ export function summarizeEffect({ effect, covers }) {
     effect.newly_refused && `${formatCount(effect.newly_refused)} more refused`,
     effect.newly_admitted && `${formatCount(effect.newly_admitted)} more admitted`,
   ].filter(Boolean);
-  if (!effect.requests) return `No request of this policy in the last ${formatDuration(covers.seconds)}.`;
-  const requests = `${plural(effect.requests, "request")} in the last ${formatDuration(covers.seconds)}`;
+  if (!effect.requests) return `No request under this policy in the last ${formatDuration(covers.seconds)}.`;
+  const requests = `${plural(effect.requests, "request")} under this policy in the last ${formatDuration(covers.seconds)}`;
   return changes.length ? `${changes.join(" and ")}, of ${requests}.` : `No difference for the ${requests}.`;
 }
 
@@ -21,10 +21,11 @@ export function renderEffect(found) {
   const tone = effect.newly_refused ? "refused" : effect.newly_admitted ? "allowed" : "none";
   return [
     h("p", { class: `effect-summary tone-${tone}` }, summarizeEffect(found)),
-    h("div", { class: "bars" }, ...renderBar("Refused as recorded", effect.refused_before, effect.requests), ...renderBar("Refused with the change", effect.refused_after, effect.requests)),
+    effect.shadow_refused > 0 && h("p", { class: "tone-shadow" }, `${formatCount(effect.shadow_refused)} of them would be refused without shadow.`),
+    h("div", { class: "bars" }, ...renderBar("Refused now", effect.refused_before, effect.requests), ...renderBar("Refused with the change", effect.refused_after, effect.requests)),
     found.restarts_counts && h("p", { class: "notice" }, "This change restarts counts: a key with another window or algorithm begins with its whole quota."),
     renderKeys(found.keys.filter((it) => it.newly_refused || it.newly_admitted)),
-    h("p", { class: "hint" }, `${plural(covers.keys ?? 0, "key")}, ${plural(covers.processes.length, "process", "processes")}. ${accuracy}`, ...describeLeftOut(covers.left_out)),
+    h("p", { class: "hint" }, `${plural(covers.keys ?? 0, "key")} under all policies, recorded by ${plural(covers.processes.length, "process", "processes")}. ${accuracy}`, ...describeLeftOut(covers.left_out)),
   ].filter((it) => it instanceof HTMLElement);
 }
 

@@ -1,5 +1,5 @@
 // The form that changes the live values of a policy: simulates while one types, then applies.
-import { Problem } from "./api.js";
+import { Problem, Unreachable } from "./api.js";
 import { readConflict, renderConflict } from "./conflict.js";
 import { field, focusInvalid, h, newId, setText, showFieldError, showFieldErrors } from "./dom.js";
 import { formatTime, toLocalInput } from "./format.js";
@@ -67,6 +67,7 @@ export class ChangeForm {
   /** The version that the conflict is about; -1 without one. */
   #conflicting = -1;
   #simulation;
+  #isLost = false;
   element;
 
   /** @param {import("./types.js").Context} context @param {Limit} limit */
@@ -74,7 +75,7 @@ export class ChangeForm {
     this.#context = context;
     this.#base = limit;
     this.#fields = buildFields(limit);
-    this.#simulation = new Simulation(context.api, limit.name, () => this.#showState(), (it) => this.#showAtInputs(it));
+    this.#simulation = new Simulation(context.api, limit.name, () => this.#onSimulation(), (it) => this.#showAtInputs(it));
     this.#apply.setAttribute("aria-describedby", this.#hint.id);
     const form = h(
       "form",
@@ -114,6 +115,14 @@ export class ChangeForm {
     }
   }
 
+  /** Follow the connection to the ops app: without it, nothing can be applied. */
+  followConnection() {
+    if (this.#isLost === this.#context.isLost) return;
+    this.#isLost = this.#context.isLost;
+    if (!this.#isLost && this.#simulation.error instanceof Unreachable) this.#simulation.run(this.#buildDocument());
+    else this.#showState();
+  }
+
   #fill() {
     for (const { name, input } of this.#fields) {
       input.value = readShown(this.#base, name);
@@ -150,13 +159,26 @@ export class ChangeForm {
     else this.#simulation.run(this.#buildDocument());
   }
 
+  #onSimulation() {
+    if (this.#simulation.error instanceof Unreachable) this.#context.refresh(); // is it lost?
+    this.#showState();
+  }
+
   #showState() {
     const { state, error } = this.#simulation;
-    const { isReadOnly } = this.#context.api.identity;
-    this.#apply.disabled = isReadOnly || state === "idle" || state === "pending" || isInvalid(error);
-    setText(this.#apply, state === "failed" && !isInvalid(error) ? "Apply without a simulation" : "Apply");
+    const obstacle = this.#findObstacle();
+    this.#apply.disabled = Boolean(obstacle) || isInvalid(error);
+    setText(this.#apply, state === "failed" && !isInvalid(error) && !obstacle ? "Apply without a simulation" : "Apply");
     this.#reset.hidden = state === "idle";
-    setText(this.#hint, isReadOnly ? "This token may only read." : state === "idle" ? "Nothing to apply: these values are in force." : state === "pending" ? "Simulating…" : "");
+    setText(this.#hint, obstacle);
+  }
+
+  /** Why nothing can be applied now; "" if a change can be. */
+  #findObstacle() {
+    if (this.#context.api.identity.isReadOnly) return "This token may only read.";
+    if (this.#isLost) return "The ops app does not respond: nothing can be applied now.";
+    const { state } = this.#simulation;
+    return state === "idle" ? "Nothing to apply: these values are in force." : state === "pending" ? "Simulating…" : "";
   }
 
   /** @param {Error} error */

@@ -46,6 +46,9 @@ export function formatTime(time) {
 /** @param {number} time Unix time in seconds. */
 export const formatClock = (time) => toDate(time).toLocaleTimeString("en-GB", { hour12: false });
 
+/** A text of the ops API as a sentence. @param {string} text */
+export const toSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
 /** What an input of type `datetime-local` holds for a time. @param {Date} date */
 export function toLocalInput(date) {
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
@@ -54,8 +57,14 @@ export function toLocalInput(date) {
 
 /** @param {Partial<import("./types.js").Values>} values */
 export function formatQuota(values) {
-  if (values.limit !== null && values.limit !== undefined) return `${formatCount(values.limit)} at a time`;
+  if (values.limit !== null && values.limit !== undefined) return `${formatCount(values.limit)} at one time`;
   return values.rate ?? "";
+}
+
+/** A key of a policy, as an operator writes it. @param {import("./types.js").Limit} limit */
+export function giveExample({ in_force }) {
+  const [kind] = in_force.per.split(":");
+  return kind === "address" ? "address:192.0.2.7" : `${kind}:42`;
 }
 
 /** @param {Partial<import("./types.js").Override>} override */
@@ -75,6 +84,9 @@ function formatValue(value) {
   if ("kind" in value) return formatOverride(/** @type {any} */ (value));
   return Object.entries(value).map(([name, it]) => `${name}: ${it}`).join(", ");
 }
+
+/** What the names of tiers begin with among the fields of a live document. */
+const TIER = "tiers.";
 
 /** @param {string} text A value, with the layer that it is from. */
 const dropSource = (text) => text.replace(/ \((?:code|settings)\)$/, "");
@@ -96,23 +108,37 @@ export function compareDocuments(before, after, limit) {
   const [old, now] = [flatten(before), flatten(after)];
   return [...new Set([...old.keys(), ...now.keys()])]
     .filter((it) => JSON.stringify(old.get(it)) !== JSON.stringify(now.get(it)))
-    .map((it) => ({ field: nameField(it, old.get(it) ?? now.get(it)), before: formatLive(old.get(it), it, limit), after: formatLive(now.get(it), it, limit) }))
+    .map((it) => {
+      const [value, other] = [old.get(it), now.get(it)];
+      const isOverride = Boolean((value ?? other).kind);
+      const show = (/** @type {any} */ shown, /** @type {any} */ document) => (shown !== undefined ? formatValue(shown) : isOverride ? formatOthers(document, limit) : formatBelow(it, limit));
+      return { field: nameField(it, value ?? other), before: show(value, before), after: show(other, after) };
+    })
     .filter(({ before, after }) => dropSource(before) !== dropSource(after));
 }
 
 /** @param {string} name A field, or the key of an override. @param {any} value */
-const nameField = (name, value) => (value?.kind ? value.caller || name : name.replaceAll("_", " "));
+const nameField = (name, value) => (value?.kind ? value.caller || name : name.startsWith(TIER) ? `tier ${name.slice(TIER.length)}` : name.replaceAll("_", " "));
 
-/** @param {unknown} value @param {string} name @param {import("./types.js").Limit} limit */
-function formatLive(value, name, limit) {
-  if (value !== undefined) return formatValue(value);
-  const key = /** @type {keyof import("./types.js").Values} */ (name);
-  const [below, source] = limit.settings?.[key] === undefined ? [limit.declared[key], "code"] : [limit.settings[key], "settings"];
+/** What a caller gets without an override. @param {import("./types.js").LiveDocument | null} document @param {import("./types.js").Limit} limit */
+function formatOthers(document, limit) {
+  const { rate, limit: count } = { ...(limit.settings ?? limit.declared), ...document };
+  return `as the others: ${formatQuota({ rate, limit: count })}`;
+}
+
+/** What a field is that no live document sets. @param {string} name @param {import("./types.js").Limit} limit */
+function formatBelow(name, limit) {
+  const [ofSettings, ofCode] = [readField(limit.settings, name), readField(limit.declared, name)];
+  const [below, source] = ofSettings === undefined ? [ofCode, "code"] : [ofSettings, "settings"];
   return below === undefined || below === null ? "not set" : `${formatValue(below)} (${source})`;
 }
 
-/** The fields that are set, and each override by its key. @param {import("./types.js").LiveDocument | null} document @returns {Map<string, any>} */
+/** @param {any} values @param {string} name */
+const readField = (values, name) => (name.startsWith(TIER) ? values?.tiers?.[name.slice(TIER.length)] : values?.[name]);
+
+/** The fields that are set, each tier, and each override by its key. @param {import("./types.js").LiveDocument | null} document @returns {Map<string, any>} */
 function flatten(document) {
-  const { overrides, reason: _, ...fields } = document ?? {};
-  return new Map(Object.entries({ ...fields, ...overrides }).filter(([, it]) => it !== null && it !== undefined));
+  const { overrides, tiers, reason: _, ...fields } = document ?? {};
+  const ofTiers = Object.fromEntries(Object.entries(tiers ?? {}).map(([name, value]) => [TIER + name, value]));
+  return new Map(Object.entries({ ...fields, ...ofTiers, ...overrides }).filter(([, it]) => it !== null && it !== undefined));
 }

@@ -18,12 +18,14 @@ export class History {
   #loaded = -1;
   #list = h("ol", { class: "history" });
   #empty = h("p", { class: "placeholder" }, "Reading the history…");
+  #onLoad;
   #more = h("button", { type: "button", hidden: true, click: () => this.#load(this.#entries.at(-1)?.seq) }, "Show older changes");
   element = h("div", {}, this.#empty, this.#list, this.#more);
 
-  /** @param {import("./types.js").Context} context @param {Limit} limit */
-  constructor(context, limit) {
+  /** @param {import("./types.js").Context} context @param {Limit} limit @param {() => void} onLoad Called when `marks` has changed. */
+  constructor(context, limit, onLoad) {
     this.#context = context;
+    this.#onLoad = onLoad;
     this.#limit = limit;
   }
 
@@ -51,6 +53,7 @@ export class History {
       this.#entries = before === undefined ? entries : [...this.#entries, ...entries];
       this.#more.hidden = entries.length < PAGE;
       this.#show();
+      this.#onLoad();
     } catch (error) {
       this.#loaded = -1;
       setText(this.#empty, `No history: ${/** @type {Error} */ (error).message}`);

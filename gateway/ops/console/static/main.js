@@ -1,7 +1,7 @@
 // Starts the page: reads the limits every two seconds, and shows the one that the URL names.
 import { Api, Problem, Unreachable } from "./api.js";
 import { h, setText } from "./dom.js";
-import { formatDuration } from "./format.js";
+import { formatDuration, toSentence } from "./format.js";
 import { PolicyList } from "./policies.js";
 import { PolicyView } from "./policy.js";
 import { Poller } from "./poll.js";
@@ -18,7 +18,7 @@ const wide = matchMedia("(min-width: 62rem)");
 
 const api = new Api(askForToken);
 /** @type {import("./types.js").Context} */
-const context = { api, refresh: () => poller.runNow(), isRedisLost: false, issuers: 1 };
+const context = { api, refresh: () => poller.runNow(), isLost: false, isRedisLost: false, issuers: 1 };
 const list = new PolicyList();
 const status = new StatusBar();
 const connection = h("span", { class: "connection", role: "status", "data-tone": "unknown" }, "Connecting…");
@@ -32,6 +32,8 @@ let limits = [];
 /** @type {PolicyView | null} */
 let view = null;
 let ticks = 0;
+/** Why nothing is known of the traffic; "" if something is. */
+let fault = "";
 
 document.getElementById("app")?.replaceChildren(
   h("header", { class: "top" }, h("a", { class: "skip", href: "#", click: focusPolicy }, "Skip to the policy"), h("h1", {}, "Lockgate ", h("span", {}, "limits")), connection, identity, h("button", { type: "button", class: "small", click: changeToken }, "Change token")),
@@ -45,11 +47,9 @@ async function tick(isStale) {
   const [found, usage] = await Promise.all([api.get("/limits"), api.get("/usage")]);
   if (isStale()) return;
   limits = found.limits;
+  fault = usage.fault ?? "";
   showSelected();
-  for (const it of document.querySelectorAll("button[data-changes]")) {
-    if (it instanceof HTMLButtonElement) it.disabled = api.identity.isReadOnly;
-  }
-  list.update(limits, usage.policies, view?.name ?? "");
+  list.update(limits, usage, view?.name ?? "");
   const inList = ticks % LIST_EVERY === 0 ? list.visible : [];
   const names = new Set([...(view ? [view.name] : []), ...inList]);
   const readStatus = ticks % STATUS_EVERY === 0 ? api.get("/status") : null;
@@ -59,7 +59,7 @@ async function tick(isStale) {
     const state = await readStatus;
     context.issuers = state.providers.length;
     context.isRedisLost = isRedisLost(state);
-    status.update(state);
+    status.update(state, fault);
   }
 }
 
@@ -95,16 +95,30 @@ function showSelected() {
 
 /** @param {Error | null} error */
 function showConnection(error) {
-  connection.dataset.tone = error ? "bad" : "good";
-  setText(connection, error ? "Not up to date" : "Live");
-  banner.hidden = !error;
+  connection.dataset.tone = error || fault ? "bad" : "good";
+  setText(connection, error ? "Not up to date" : fault ? "Traffic unknown" : "Live");
+  banner.hidden = !error && !fault;
+  setText(banner, error ? describeFailure(error) : fault && toSentence(fault));
+  context.isLost = error instanceof Unreachable;
+  enableChanges();
   const { subject, expires, isReadOnly } = api.identity;
   const left = expires && expires - Date.now() / 1000;
   setText(identity, [subject, isReadOnly && "read only", left && left < 900 && `token ends in ${formatDuration(left)}`].filter(Boolean).join(", "));
-  if (!error) return;
+}
+
+/** @param {Error} error */
+function describeFailure(error) {
   if (!(error instanceof Problem || error instanceof Unreachable)) console.error(error);
   const problem = error instanceof Problem ? `The ops app refused: ${error.message}` : error.message;
-  setText(banner, `${problem} What you see may be old; the page keeps trying.`);
+  return `${problem} What you see may be old; the page keeps trying.`;
+}
+
+/** Disable what changes a limit if the token may only read, or the ops app does not respond. */
+function enableChanges() {
+  for (const it of document.querySelectorAll("button[data-changes]")) {
+    if (it instanceof HTMLButtonElement) it.disabled = api.identity.isReadOnly || context.isLost;
+  }
+  view?.followConnection();
 }
 
 function changeToken() {

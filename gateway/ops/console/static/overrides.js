@@ -1,7 +1,7 @@
 // What single keys get instead of the limit of the policy.
 import { openDialog } from "./dialog.js";
 import { field, h, setText, syncChildren, table } from "./dom.js";
-import { formatAgo, formatOverride, formatTime, toLocalInput } from "./format.js";
+import { formatAgo, formatOverride, formatQuota, giveExample, formatTime, toLocalInput } from "./format.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
 /** @typedef {import("./types.js").Override} Override */
@@ -21,7 +21,7 @@ const path = (limit) => `/limits/${encodeURIComponent(limit.name)}`;
  */
 export function openOverride(context, limit, key = "") {
   const text = { type: "text", autocomplete: "off", spellcheck: "false", class: "code" };
-  const keyInput = h("input", { ...text, required: true, placeholder: `${limit.in_force.per}:42` });
+  const keyInput = h("input", { ...text, required: true, placeholder: giveExample(limit) });
   keyInput.value = key;
   const issuer = h("input", text);
   const amount = h("input", { ...text, required: true });
@@ -56,7 +56,7 @@ export function openOverride(context, limit, key = "") {
     limit,
     title: "Override one key",
     content: [
-      field("Key", keyInput, "As the tables of this page show it, or as the caller is known: user:42."),
+      field("Key", keyInput, `As the tables of this page show it, or as the caller is known: ${giveExample(limit)}.`),
       context.issuers > 1 && field("Issuer", issuer, "Of a key such as user:42, as several identity providers are trusted.") ,
       h("div", { class: "pair-of-fields" }, field("It gets", kind), amountField),
       untilField,
@@ -145,7 +145,7 @@ export class Overrides {
     openDialog(this.#context, {
       limit,
       title: "Remove the override",
-      text: `${nameKey(override)} is ${formatOverride(override)}; it gets the limit of the policy again.`,
+      text: `${nameKey(override)} is ${formatOverride(override)}; then as the others: ${formatQuota(limit.in_force)}.`,
       action: "Remove",
       draft: () => ({ ...limit.live, overrides: others }),
       submit: (reason) => this.#context.api.send("PATCH", path(limit), { overrides: { [override.key]: null }, reason }, { version: limit.version }),

@@ -1,10 +1,11 @@
 // The list of all policies, each with its curves.
 import { Chart } from "./charts.js";
 import { breakName, h, setAttribute, setText, syncChildren } from "./dom.js";
-import { formatQuota, formatRate, plural } from "./format.js";
+import { formatCount, formatQuota, formatRate, plural } from "./format.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
 /** @typedef {import("./types.js").Rates} Rates */
+/** @typedef {import("./types.js").UsageNow} UsageNow */
 
 const SOURCES = { code: "from the code", settings: "from the settings", live: "live" };
 
@@ -21,7 +22,10 @@ export function renderBadges(limit) {
 }
 
 /** @param {Limit} limit */
-export const describeQuota = (limit) => `${formatQuota(limit.in_force)} per ${limit.in_force.per}`;
+export function describeQuota({ in_force }) {
+  const burst = in_force.burst ? `, burst ${formatCount(in_force.burst)}` : "";
+  return `${formatQuota(in_force)}${burst} per ${in_force.per}`;
+}
 
 /** @param {Limit} limit */
 export const describeSource = (limit) => SOURCES[limit.source];
@@ -51,17 +55,16 @@ class Card {
     this.element = h("li", { class: "card" }, this.#link);
   }
 
-  /** @param {Limit} limit @param {Rates | undefined} rates @param {boolean} isSelected */
+  /** @param {Limit} limit @param {Rates | undefined} rates If they are known. @param {boolean} isSelected */
   update(limit, rates, isSelected) {
     setText(this.#quota, describeQuota(limit));
     const badges = renderBadges(limit);
     if (badges.map((it) => it.textContent).join() !== [...this.#badges.children].map((it) => it.textContent).join()) this.#badges.replaceChildren(...badges);
     setAttribute(this.#link, "aria-current", isSelected ? "true" : null);
-    const { allowed = 0, refused = 0, shadow_refused = 0 } = rates ?? {};
-    setText(this.#allowed, `${formatRate(allowed)}/s allowed`);
-    setText(this.#refused, `${formatRate(refused)}/s refused`);
-    this.#refused.classList.toggle("tone-refused", refused > 0);
-    setText(this.#shadow, shadow_refused ? `${formatRate(shadow_refused)}/s shadow` : "");
+    setText(this.#allowed, rates ? `${formatRate(rates.allowed)}/s allowed` : "– allowed");
+    setText(this.#refused, rates ? `${formatRate(rates.refused)}/s refused` : "– refused");
+    this.#refused.classList.toggle("tone-refused", Boolean(rates?.refused));
+    setText(this.#shadow, rates?.shadow_refused ? `${formatRate(rates.shadow_refused)}/s shadow` : "");
   }
 
   /** @param {import("./types.js").Usage} usage */
@@ -95,8 +98,9 @@ export class PolicyList {
     return [...this.#byName].filter(([, card]) => card.isVisible && card.element.isConnected).map(([name]) => name);
   }
 
-  /** @param {Limit[]} limits @param {Record<string, Rates>} rates @param {string} selected */
-  update(limits, rates, selected) {
+  /** @param {Limit[]} limits @param {UsageNow} usage @param {string} selected */
+  update(limits, usage, selected) {
+    const rates = usage.fault ? {} : usage.policies;
     this.#filter.hidden = limits.length < 6;
     this.#empty.hidden = limits.length > 0;
     setText(this.#empty, "This gateway declares no policy. See how to set a rate limit in the documentation.");

@@ -4,7 +4,7 @@ import { Chart, Legend, UsageTable } from "./charts.js";
 import { openDialog } from "./dialog.js";
 import { breakName, h, newId, setAttribute, setText, syncChildren, table } from "./dom.js";
 import { ChangeForm } from "./form.js";
-import { formatAgo, formatTime } from "./format.js";
+import { formatAgo, formatTime, toSentence } from "./format.js";
 import { History } from "./history.js";
 import { Overrides } from "./overrides.js";
 import { describeQuota, describeSource, renderBadges } from "./policies.js";
@@ -40,11 +40,13 @@ export class PolicyView {
   #redis = h("p", { class: "notice", hidden: true });
   #shadow = h("button", { type: "button", role: "switch", class: "switch", "data-changes": "", click: () => this.#confirmShadow() }, "Shadow");
   #curves = h("div", { class: "curves curves-full" });
+  #unknown = h("p", { class: "placeholder unknown", hidden: true });
   #chart = new Chart(this.#curves, { onPoint: (index) => this.#showPoint(index) });
   #legend = new Legend();
   #usageTable = new UsageTable();
   #layers = table("Where the values come from", ["Value", "In force", "Live", "Settings", "Code"]);
   #topKeys;
+  #form;
   #history;
   #parts;
   element;
@@ -54,11 +56,11 @@ export class PolicyView {
   constructor(context, limit) {
     this.#context = context;
     this.#limit = limit;
-    const form = new ChangeForm(context, limit);
+    this.#form = new ChangeForm(context, limit);
     const overrides = new Overrides(context, limit);
     const callers = new CallerLookup(context, limit, () => this.#history.reload());
-    this.#history = new History(context, limit);
-    this.#parts = [form, overrides, callers, this.#history];
+    this.#history = new History(context, limit, () => this.#showCurves());
+    this.#parts = [this.#form, overrides, callers, this.#history];
     this.#topKeys = new TopKeys((key) => callers.choose(key));
     this.#usageTable.element.addEventListener("toggle", () => this.#usage && this.#usageTable.update(this.#usage));
     this.heading = h("h2", { tabindex: "-1" }, ...breakName(limit.name));
@@ -69,8 +71,8 @@ export class PolicyView {
       h("header", { class: "policy-head" }, h("div", {}, h("div", { class: "title" }, this.heading, this.#badges), this.#quota, this.#changed), this.#shadow),
       this.#fault,
       this.#redis,
-      section("Traffic", this.#legend.element, this.#curves, this.#usageTable.element),
-      section("Change the limit", form.element, h("details", { class: "layers" }, h("summary", {}, "Where the values come from"), this.#layers.element)),
+      section("Traffic", this.#legend.element, this.#unknown, this.#curves, this.#usageTable.element),
+      section("Change the limit", this.#form.element, h("details", { class: "layers" }, h("summary", {}, "Where the values come from"), this.#layers.element)),
       h("div", { class: "pair" }, section("Top keys", this.#topKeys.element), section("Who is limited, and why", callers.element)),
       section("Overrides", overrides.element),
       section("History", this.#history.element),
@@ -88,7 +90,7 @@ export class PolicyView {
     setText(this.#quota, `${describeQuota(limit)}, ${describeSource(limit)}`);
     this.#badges.replaceChildren(...renderBadges(limit));
     const { changed } = limit;
-    setText(this.#changed, changed ? `Changed ${formatAgo(changed.at)} by ${changed.by}: ${changed.reason}` : "Never changed while traffic runs.");
+    setText(this.#changed, changed ? `Changed ${formatAgo(changed.at)} by ${changed.by}: ${changed.reason}` : "No live change yet.");
     setText(this.#fault, limit.fault ? `The live values are not in force: ${limit.fault}` : "");
     this.#fault.hidden = !limit.fault;
     setText(this.#redis, `Redis does not count now. Meanwhile, ${WITHOUT_REDIS[limit.in_force.without_redis]}.`);
@@ -101,10 +103,21 @@ export class PolicyView {
   /** @param {Usage} usage */
   updateUsage(usage) {
     this.#usage = usage;
-    this.#chart.update(usage, this.#history.marks);
+    setText(this.#unknown, usage.fault ? toSentence(usage.fault) : "");
+    this.#unknown.hidden = !usage.fault;
+    this.#curves.hidden = Boolean(usage.fault);
+    this.#showCurves();
     this.#showLegend();
     this.#usageTable.update(usage);
-    this.#topKeys.update(usage.top_keys, usage.fault);
+    this.#topKeys.update(usage);
+  }
+
+  followConnection() {
+    this.#form.followConnection();
+  }
+
+  #showCurves() {
+    if (this.#usage) this.#chart.update(this.#usage, this.#history.marks);
   }
 
   /** @param {number | null} index */

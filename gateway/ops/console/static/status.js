@@ -15,11 +15,27 @@ const toTone = (state) => (GOOD.has(state) ? "good" : UNKNOWN.has(state) ? "unkn
 /** Whether Redis should count, and does not. @param {Status} status */
 export const isRedisLost = ({ redis }) => redis.status !== "ok" && redis.status !== "unknown";
 
+/** What the fields of a state are. @type {Record<string, string>} */
+const LABELS = {
+  status: "state",
+  redis: "connection",
+  disconnects: "connections lost",
+  without_redis: "without Redis",
+  degraded_checks: "own checks without Redis",
+  counters: "counts",
+  keys: "keys counted",
+  age_seconds: "last read",
+};
+
+/** @param {Record<string, string | number>} state @returns {[string, string][]} */
+const describeFields = ({ status, ...state }) =>
+  Object.entries(state.redis ? state : { status, ...state }).map(([key, value]) => [LABELS[key] ?? key.replaceAll("_", " "), key === "age_seconds" ? `${formatDuration(Number(value))} ago` : String(value)]);
+
 /** @param {string} name @param {Record<string, string | number>} state @returns {Item} */
 function describeState(name, state) {
   const isUsed = state.counters !== "embedded";
   const text = isUsed ? String(state.status === "ok" ? "ok" : (state.redis ?? state.status ?? "unknown")) : "not used";
-  return { name, text, tone: toTone(text), details: Object.entries(state).map(([key, value]) => [key.replaceAll("_", " "), String(value)]) };
+  return { name, text, tone: toTone(text), details: isUsed ? describeFields(state) : [["counts", "in the memory of the gateway process"]] };
 }
 
 /** @param {string} name @param {[string, string][]} parts Each with its state. @returns {Item} */
@@ -31,19 +47,22 @@ function describeParts(name, parts) {
   return { name, text, tone, details: parts };
 }
 
-/** @param {Status} status @returns {Item[]} */
-function describeStatus(status) {
+/** @param {Status} status @param {string} fault Why no process is heard; "" if one is. @returns {Item[]} */
+function describeStatus(status, fault) {
   const { processes, recording } = status;
   const seen = /** @type {[string, string][]} */ (processes.map((it) => [it.name, `started ${formatAgo(it.started_at)}, seen ${formatDuration(it.last_seen_seconds)} ago`]));
   return [
     describeState("Redis", status.redis),
     describeState("Database", status.database),
     describeParts("Providers", status.providers.map((it) => [it.issuer, it.state])),
-    describeParts("Services", status.services.map((it) => [it.name, it.state])),
-    { name: "Processes", text: formatCount(processes.length), tone: processes.length ? "good" : "bad", details: seen },
-    describeRecording(recording),
+    fault ? describeUnknown("Services") : describeParts("Services", status.services.map((it) => [it.name, it.state])),
+    { name: "Processes", text: fault ? "none heard" : formatCount(processes.length), tone: fault ? "bad" : "good", details: fault ? [["reason", fault]] : seen },
+    fault ? describeUnknown("Recording") : describeRecording(recording),
   ];
 }
+
+/** What only the processes know. @param {string} name @returns {Item} */
+const describeUnknown = (name) => ({ name, text: "unknown", tone: "unknown", details: [["unknown", "no process is heard"]] });
 
 /** @param {Status["recording"]} recording @returns {Item} */
 function describeRecording(recording) {
@@ -61,9 +80,9 @@ export class StatusBar {
   #details = h("div", { class: "status-details" });
   element = h("section", { class: "status", "aria-label": "State of the system" }, h("details", {}, h("summary", {}, this.#items), this.#details));
 
-  /** @param {Status} status */
-  update(status) {
-    const items = describeStatus(status);
+  /** @param {Status} status @param {string} fault Why no process is heard; "" if one is. */
+  update(status, fault) {
+    const items = describeStatus(status, fault);
     syncChildren(this.#items, items, (it) => it.name, (it) => renderItem(it), (element, it) => {
       element.dataset.tone = it.tone;
       setText(/** @type {Element} */ (element.lastElementChild), it.text);

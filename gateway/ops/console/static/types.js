@@ -59,12 +59,18 @@
 /** @typedef {{allowed: number, refused: number, shadow_refused: number}} Rates Requests per second. */
 
 /**
+ * @typedef {object} UsageNow The rates of all policies.
+ * @property {Record<string, Rates>} policies
+ * @property {string | null} fault Why nothing is known of the traffic.
+ */
+
+/**
  * @typedef {object} Effect What a simulation found.
  * @property {boolean} reproduced
  * @property {{from: string | number | null, to: string | number | null, seconds: number, requests: number, keys: number | null, processes: string[], left_out: Record<string, number>}} covers
  * @property {string} accuracy
  * @property {boolean} restarts_counts
- * @property {{requests: number, newly_refused: number, newly_admitted: number, refused_before: number, refused_after: number}} effect
+ * @property {{requests: number, newly_refused: number, newly_admitted: number, refused_before: number, refused_after: number, shadow_refused: number}} effect
  * @property {{key: string, caller: string | null, newly_refused: number, newly_admitted: number, requests: number}[]} keys
  */
 
@@ -73,6 +79,7 @@
  * @property {number} seq
  * @property {number | null} version Of a reset of a key, there is none.
  * @property {string | null} key The key that was reset.
+ * @property {string | null} caller Its caller, if that was known.
  * @property {string} at
  * @property {string} by
  * @property {string} action
@@ -85,7 +92,7 @@
  * @typedef {object} Caller One key, as a policy sees it now.
  * @property {string} key
  * @property {string | null} caller
- * @property {{label: string, quota: number, window_seconds: number, remaining: number, reset_seconds: number, retry_after_seconds: number}[]} rules
+ * @property {{label: string, quota: number, burst: number | null, window_seconds: number, remaining: number, reset_seconds: number, retry_after_seconds: number}[]} rules
  * @property {Override | null} override
  * @property {boolean} limited
  * @property {string} why
@@ -95,6 +102,7 @@
  * @typedef {object} Context What all parts of the page share.
  * @property {import("./api.js").Api} api
  * @property {() => void} refresh Read everything again, now.
+ * @property {boolean} isLost The ops app does not respond.
  * @property {boolean} isRedisLost Redis should count, and does not.
  * @property {number} issuers How many identity providers are trusted.
  */
