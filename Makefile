@@ -80,7 +80,7 @@ endif
 
 fix: $(STAMP) ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff check --fix --quiet . || true
-	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff format --quiet gateway tests $(wildcard clients config)
 
 docs: $(STAMP) ## Regenerate docs/reference from the code
 	@$(BIN)/python -m tests.docs.reference
