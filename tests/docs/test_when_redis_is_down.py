@@ -48,10 +48,10 @@ def settings(url: str) -> Settings:
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true."""
+    """Wait until the condition is true. It sees every state that lasts until the next event."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0)
 
 
 async def decide(limiter: RateLimiter, without_redis: str) -> str | None:

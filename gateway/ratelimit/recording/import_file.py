@@ -26,9 +26,8 @@ from gateway.ratelimit.recording.file_lines import (
     StateFields,
     parse_header,
 )
-from gateway.ratelimit.recording.recorder import MAX_SEGMENT_KEYS, SEGMENTS
 from gateway.ratelimit.recording.recording import Recording
-from gateway.ratelimit.recording.segment import COLUMNS, Segment
+from gateway.ratelimit.recording.segment import COLUMNS, MAX_SEGMENT_KEYS, SEGMENTS, Segment
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule, compute_largest_burst
 from gateway.settings.rate import MAX_WINDOWS
 

@@ -21,9 +21,12 @@ from gateway.ratelimit.recording.recording import SHARED, Recording
 from gateway.ratelimit.recording.segment import (
     ADMITTED,
     COUNTED,
+    MAX_SEGMENT_KEYS,
+    MAX_SEGMENT_STATE_NUMBERS,
     MORE,
     RELEASED,
     RENEWED,
+    SEGMENTS,
     TAKEN,
     Segment,
 )
@@ -32,10 +35,6 @@ from gateway.ratelimit.usage.count_decisions import Usage
 from gateway.telemetry.log import log_event
 
 MAX_ROWS = 200_000
-SEGMENTS = 16
-MAX_SEGMENT_KEYS = 4_096
-MAX_SEGMENT_STATE_NUMBERS = 262_144
-
 MAX_LEASES = 100_000
 
 log = getLogger("lockgate.ratelimit")

@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 from gateway.ratelimit.limiter import State
 from gateway.ratelimit.recording.events import RecordedKey
 
+SEGMENTS = 16
+"""The most segments of a recording."""
+
+MAX_SEGMENT_KEYS = 4_096
+MAX_SEGMENT_STATE_NUMBERS = 262_144
+"""A segment that has so many ends after the request."""
+
 # The kind of a row.
 DECISION, GAP, SETTLEMENT, TAKEN, RENEWED, RELEASED = range(0, 192, 32)
 

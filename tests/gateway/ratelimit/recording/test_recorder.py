@@ -15,7 +15,8 @@ from gateway.ratelimit.recording.events import (
     RecordedGap,
     RecordedRequest,
 )
-from gateway.ratelimit.recording.recorder import SEGMENTS, Recorder
+from gateway.ratelimit.recording.recorder import Recorder
+from gateway.ratelimit.recording.segment import SEGMENTS
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import START, ManualClock
 from tests.gateway.ratelimit.recording.traffic import record_in_memory
