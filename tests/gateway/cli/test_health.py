@@ -127,10 +127,15 @@ async def test_the_ops_port_is_asked_and_lockgate_ops_has_no_other(
     port = ops.url.rpartition(":")[2]
     assert await ask("--ops", "--port", port) == 0
     assert capsys.readouterr().out == "The ops app is serving.\n"
-    words = [sys.executable, "-c", "input()", "lockgate", "ops", "--port", port]
-    process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
-    assert await ask("--pid", str(process.pid)) == 0
-    await process.communicate(b"\n")
+    words = [sys.executable, "-c", "print(flush=True); input()", "lockgate", "ops", "--port", port]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe)
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"\n"  # from here on it has its arguments
+        assert await ask("--pid", str(process.pid)) == 0
+    finally:
+        await process.communicate(b"\n")
     monkeypatch.setenv("LOCKGATE_OPS__PORT", "1")
     assert await ask("--ops") == 1
     assert "the ops app does not serve on 127.0.0.1, port 1: " in capsys.readouterr().err
