@@ -19,7 +19,7 @@ from gateway.settings.schema import Ops, Server
 _PATH = "/healthz"
 _TIMEOUT_SECONDS = 2
 _NAMES = {"server": "gateway", "ops": "ops app"}
-"""What serves the port of each section of the settings."""
+"""The server of the port of each section of the settings."""
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 

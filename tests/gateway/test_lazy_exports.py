@@ -10,7 +10,7 @@ import pytest
 LAZY = ["gateway.auth", "gateway.ratelimit", "gateway.settings"]
 
 SERVER = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "redis", "jose", "pydantic_settings")
-"""What a gateway needs, and a command or a simulation does not: most of a second to import."""
+"""Libraries of a gateway that a command or a simulation does not need: slow to import."""
 
 LIMITS = "from gateway.cli.main import build_parser; build_parser(['limits'])"
 

@@ -45,7 +45,7 @@ _OF_ALL_CALLERS = frozenset({"rate", "limit", "burst", "shadow", "until"})
 """The rows that `describe_limit` describes, and their end."""
 
 _Difference = tuple[str, str, str]
-"""What differs: its name, what is in force, and what will be."""
+"""A value that differs: its name, the one in force, and the one to come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ DEFAULT_URL = "http://127.0.0.1:9000"
 
 _MAX_TOKEN_LENGTH = 65_536
 _ROUTES = frozenset({"limits", "usage", "status", "recording", "console"})
-"""What a URL from a browser or a log may end with."""
+"""Ends of a URL that was copied from a browser or a log."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

@@ -1,4 +1,4 @@
-"""The ends of live values and overrides: what has ended is neither read nor kept by a change."""
+"""The ends of live values and overrides: a change neither reads nor keeps ended ones."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What one check takes and returns is complete when it is created, and never written later."""
+"""The charges and the verdict of a check are complete when created, and never written later."""
 
 from dataclasses import fields
 from typing import Final, get_origin
