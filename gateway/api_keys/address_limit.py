@@ -8,7 +8,7 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import address_partition
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission
-from gateway.ratelimit.reserved_names import WRONG_API_KEYS
+from gateway.ratelimit.reserved_policy_names import WRONG_API_KEYS
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Settings

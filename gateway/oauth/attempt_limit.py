@@ -7,7 +7,7 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import address_partition, digest
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission, require_remaining
-from gateway.ratelimit.reserved_names import OAUTH_ADDRESSES, OAUTH_CLIENTS
+from gateway.ratelimit.reserved_policy_names import OAUTH_ADDRESSES, OAUTH_CLIENTS
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Settings
 

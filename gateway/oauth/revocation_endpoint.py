@@ -24,7 +24,7 @@ from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.partition import digest
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission
-from gateway.ratelimit.reserved_names import OAUTH_REVOCATIONS
+from gateway.ratelimit.reserved_policy_names import OAUTH_REVOCATIONS
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.revocation.named_tokens import MAX_SKEW_SECONDS

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
-from gateway.ratelimit.reserved_names import RESERVED_NAMES
+from gateway.ratelimit.reserved_policy_names import RESERVED_NAMES
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.rate import Rate
 

@@ -75,7 +75,7 @@ _MODULES: Mapping[str, Sequence[str]] = {
     "tests/gateway/ratelimit/test_prefetched_quota.py": ("ratelimit/prefetch_numbers",),
     "tests/gateway/ratelimit/test_policy.py": ("ratelimit/policy_checks",),
     "tests/gateway/ratelimit/test_reserved_dependency.py": ("ratelimit/reservation",),
-    "tests/gateway/ratelimit/test_settings_rates.py": ("ratelimit/reserved_names",),
+    "tests/gateway/ratelimit/test_settings_rates.py": ("ratelimit/reserved_policy_names",),
     "tests/gateway/ratelimit/usage/test_count_decisions.py": ("ratelimit/usage/policy_usage",),
     "tests/gateway/tickets/test_redis_store.py": ("ratelimit/redis/commands",),
 }

@@ -6,7 +6,6 @@ two numbers per order: the admitted requests, and those of them that were admitt
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
+from tests.json_process import JsonProcess
 
 WINDOW_SECONDS = 36_000  # nothing expires
 
@@ -44,29 +44,19 @@ class Outcome:
     degraded: int
 
 
-class FaultyLimiter:
+class FaultyLimiter(JsonProcess):
     """A child process that takes orders."""
 
     def __init__(self, url: str, processes: int) -> None:
-        command = [sys.executable, "-m", __name__, url, str(processes)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        super().__init__(__name__, url, str(processes))
 
     def begin(self, orders: Sequence[Order]) -> None:
         """Let it begin with orders."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([asdict(order) for order in orders]) + "\n")
-        self._process.stdin.flush()
+        self.send([asdict(order) for order in orders])
 
     def wait(self) -> list[Outcome]:
         """Wait for the outcomes."""
-        assert self._process.stdout is not None
-        return [Outcome(*numbers) for numbers in json.loads(self._process.stdout.readline())]
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate(timeout=60)  # the machine may be busy
+        return [Outcome(*numbers) for numbers in self.receive()]
 
 
 @contextmanager

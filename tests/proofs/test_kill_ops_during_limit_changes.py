@@ -23,15 +23,11 @@ from gateway.storage.verify_journal import verify_journal
 from tests.postgresql_server import PostgresqlServer
 from tests.proofs.forked_gateways import ForkedGateways, open_gateways
 from tests.proofs.forked_ops import PROGRAM
+from tests.proofs.limit_agreement import read_soon, require_agreement, require_followed
 from tests.proofs.limit_load import load
 from tests.proofs.limit_operator import LimitOperator
 from tests.proofs.revocable_gateways import RevocableGateways
 from tests.proofs.steady_load import serve_load
-from tests.proofs.test_kill_during_limit_changes import (
-    read_soon,
-    require_agreement,
-    require_followed,
-)
 from tests.proofs.test_revocation_under_load import get_ports
 from tests.redis_server import RedisServer
 from tests.tunable_gateway import OPS_AUDIENCE, issue_operator_token

@@ -8,7 +8,6 @@ Redis.
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
+from tests.json_process import JsonProcess
 
 PAUSE = 0.002
 
@@ -48,29 +48,19 @@ class Outcome:
     degraded: int
 
 
-class LimiterProcess:
+class LimiterProcess(JsonProcess):
     """A child process that takes orders."""
 
     def __init__(self, url: str, processes: int) -> None:
-        command = [sys.executable, "-m", __name__, url, str(processes)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        super().__init__(__name__, url, str(processes))
 
     def begin(self, order: Order) -> None:
         """Let it begin with an order."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asdict(order)) + "\n")
-        self._process.stdin.flush()
+        self.send(asdict(order))
 
     def wait(self) -> Outcome:
         """Wait for the outcome of an order."""
-        assert self._process.stdout is not None
-        return Outcome(**json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate(timeout=10)
+        return Outcome(**self.receive())
 
 
 @contextmanager
